@@ -1,0 +1,60 @@
+"""TinyVGG, the network of CNN Explainer that S2 trained: two blocks of two 3×3 convolutions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from facessl.errors import RecipeError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TITLE = "TinyVGG"
+REFERENCE = "Wang et al. 2020, CNN Explainer, https://arxiv.org/abs/2004.15004"
+IMAGENET_FILE = None
+
+_GRID = 13  # what a 64-pixel picture, the Explainer's, leaves after both blocks
+
+
+class Options(BaseModel):
+    """Settings of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hidden_units: int = Field(10, ge=1, le=512, description="Channels of each convolution; the original has 10.")
+
+
+def build(options: Options, weights: Path | None) -> "nn.Module":
+    """Return TinyVGG; ``feature_dim`` is 169 × hidden_units (1690).
+
+    Pictures of any size from 16 pixels work: what comes out is pooled to the 13×13 grid that 64 pixels give.
+
+    Raises:
+        RecipeError: Weights were asked for; nobody trained it on ImageNet.
+    """
+    from torch import nn
+
+    if weights is not None:
+        raise RecipeError("TinyVGG has no ImageNet weights; start from scratch, or choose another backbone.")
+    hidden = options.hidden_units
+    network: Any = nn.Sequential(
+        *_block(3, hidden),
+        *_block(hidden, hidden),
+        nn.AdaptiveAvgPool2d(_GRID),
+        nn.Flatten(),
+    )
+    network.feature_dim = hidden * _GRID**2
+    return network
+
+
+def _block(channels: int, hidden: int) -> "list[nn.Module]":
+    from torch import nn
+
+    return [
+        nn.Conv2d(channels, hidden, kernel_size=3),
+        nn.ReLU(),
+        nn.Conv2d(hidden, hidden, kernel_size=3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]

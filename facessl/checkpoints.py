@@ -1,0 +1,76 @@
+"""Weights on disk: safetensors plus a plain JSON card for use, and a state file to resume from.
+
+Nothing here ever runs code from a file: cards are JSON, weights are safetensors, and the resumable state is read
+with ``weights_only=True``.
+"""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from facessl import runs
+from facessl.errors import ModelError
+
+
+def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
+    """Write ``model.safetensors``, then ``model.json``: a model without its card is not there yet."""
+    partial = folder / f".model.{os.getpid()}.partial"
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial)
+    partial.replace(folder / "model.safetensors")
+    runs.write_json(folder / "model.json", card)
+
+
+def load_model(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return (weights, card) of a trained run.
+
+    Raises:
+        ModelError: There is no model, or its file was damaged.
+    """
+    try:
+        card = runs.read_json(folder / "model.json")
+        return load_file(folder / "model.safetensors"), card
+    except FileNotFoundError:
+        raise ModelError(f"{folder.name} has no trained model; pre-train or fine-tune one first.") from None
+    except (SafetensorError, ValueError) as error:
+        raise ModelError(f"The model file of {folder.name} is damaged ({error}); train it again.") from error
+
+
+def backbone_weights(folder: Path, backbone: str) -> dict[str, Tensor]:
+    """Return the backbone's weights out of a trained run, named as the backbone names them.
+
+    Raises:
+        ModelError: The run trained another kind of backbone.
+    """
+    weights, card = load_model(folder)
+    if card["backbone"] != backbone:
+        raise ModelError(f"{folder.name} trained a {card['backbone']}, not a {backbone}; choose the same backbone.")
+    prefix = "backbone."
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+def save_state(folder: Path, state: dict[str, Any]) -> None:
+    """Replace ``state.pt`` in one step: a kill at any moment leaves the old state or the new one."""
+    partial = folder / f".state.{os.getpid()}.partial"
+    with open(partial, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / "state.pt")
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Return what ``save_state`` wrote, or None when there is nothing to resume from."""
+    path = folder / "state.pt"
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ModelError(f"state.pt of {folder.name} is damaged; delete it to begin this run again.") from error
+    return dict(state)

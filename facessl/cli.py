@@ -1,0 +1,288 @@
+"""The commands: each page's work from a shell, with the same names, defaults and bounds.
+
+``--json`` prints one JSON object (an array for listings) on one line, last on stdout. The exit code is 0 only on
+success; errors are one line on stderr.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from facessl import config, registry, runs
+from facessl.config import DemoRecipe, Recipe
+from facessl.errors import FaceSSLError, RunError
+from facessl.runs import Run
+from facessl.studio import Studio, default_workspace
+
+_POLL_SECONDS = 0.3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        given = vars(_parser(words).parse_args(words))
+        command: Callable[..., Any] = given.pop("command")
+        as_json = given.pop("json", False)
+        answer = command(Studio(given.pop("workspace")), **given)
+        if answer is not None:
+            print(json.dumps(answer, ensure_ascii=False) if as_json else _as_text(answer))
+        return 0
+    except FaceSSLError as error:
+        print(f"facessl: {error}", file=sys.stderr)
+        return 1
+
+
+# -- the commands ------------------------------------------------------------------------------------------------
+
+
+def _list_plugins(studio: Studio, *, kind: str) -> list[dict[str, Any]]:
+    modules = [(name, registry.load(kind, name)) for name in registry.names(kind)]
+    return [{"name": name, "title": m.TITLE, "reference": m.REFERENCE} for name, m in modules]
+
+
+def _list_datasets(studio: Studio) -> list[dict[str, Any]]:
+    return [
+        {"dataset": d.name, "people": len(d.people), "source": d.info["recipe"]["source"], "counts": d.info["counts"]}
+        for d in studio.datasets()
+    ]
+
+
+def _list_runs(studio: Studio) -> list[dict[str, Any]]:
+    return [_summary(run) for run in studio.runs()]
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    status = run.status()
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "title": run.title,
+        "state": status.state,
+        "epoch": status.epoch,
+        "epochs": status.epochs,
+        "seconds": status.seconds,
+        "error": status.error,
+    }
+
+
+def _start(studio: Studio, *, kind: str, detach: bool, **settings: Any) -> dict[str, Any]:
+    run = studio.start(kind, settings)
+    return _summary(run) if detach else _follow(run)
+
+
+def _demo(studio: Studio, **settings: Any) -> dict[str, Any]:
+    made = studio.start_demo(settings)
+    results = [_follow(run) for run in made]
+    return {"dataset": results[0]["dataset"], "runs": results}
+
+
+def _resume(studio: Studio, *, run: str, detach: bool) -> dict[str, Any]:
+    resumed = studio.resume(run)
+    return _summary(resumed) if detach else _follow(resumed)
+
+
+def _stop(studio: Studio, *, run: str) -> dict[str, Any]:
+    found = studio.run(run)
+    if found.status().state not in runs.ACTIVE:
+        raise RunError(f"{found.id} is not running (it is {found.status().state}), so there is nothing to stop.")
+    studio.stop(found.id)
+    while found.is_alive():
+        time.sleep(0.1)
+    return _summary(found)
+
+
+def _identify(studio: Studio, *, model: str, photos: list[str], false_accept_rate: float) -> dict[str, Any]:
+    from facessl.images import read_image
+
+    found = studio.run(model)
+    faces = []
+    for photo in photos:
+        answers = studio.identify(found.id, read_image(Path(photo)), false_accept_rate)
+        faces += [{"photo": photo, **answer.as_dict()} for answer in answers]
+    return {"model": found.id, "photos": len(photos), "faces": faces}
+
+
+def _work(studio: Studio, *, run: str) -> None:
+    from facessl.worker import work
+
+    if work(studio.workspace, run) == "failed":
+        raise RunError(studio.run(run).status().error)
+
+
+def _follow(run: Run) -> dict[str, Any]:
+    """Show a run's progress until it ends, and return its result; Ctrl-C asks it to stop.
+
+    Raises:
+        RunError: It failed or was stopped.
+    """
+    said = ""
+    asked = False
+    while True:
+        try:
+            status = run.status()
+            line = _progress_line(status)
+            if line != said:
+                print(line, file=sys.stderr, flush=True)
+                said = line
+            if status.state not in runs.ACTIVE:
+                break
+            time.sleep(_POLL_SECONDS)
+        except KeyboardInterrupt:
+            if asked:
+                raise RunError(f"{run.id} goes on in the background; `python -m facessl stop {run.id}` ends it.") from None
+            asked = True
+            run.request_stop()
+    result = run.result()
+    if status.state != "finished" or result is None:
+        reason = status.error or status.message
+        raise RunError(f"{run.title}: {status.state}. {reason} (`python -m facessl resume {run.id}` takes it up again)")
+    return result
+
+
+def _progress_line(status: runs.Status) -> str:
+    parts = [f"{status.state}: {status.message}"]
+    if status.steps:
+        # Whole tenths only: a line for each step would bury what matters.
+        parts.append(f"{status.step * 10 // status.steps * 10} %")
+    return " ".join(parts)
+
+
+# -- words into commands -----------------------------------------------------------------------------------------
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object on one line")
+    common.add_argument(
+        "--workspace", type=Path, default=default_workspace(), help="where everything is kept ($FACESSL_HOME)"
+    )
+    parser = argparse.ArgumentParser(prog="facessl", description=__doc__, parents=[common])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, help_line: str, command: Callable[..., Any], **fixed: Any) -> argparse.ArgumentParser:
+        # The common flags may stand before or behind the command; a default set twice would undo the first.
+        made = commands.add_parser(name, help=help_line, description=help_line, parents=[_without_defaults(common)])
+        made.set_defaults(command=command, **fixed)
+        return made
+
+    for kind in registry.KINDS:
+        add(kind, f"list the {kind}", _list_plugins, kind=kind)
+    add("datasets", "list the prepared sets", _list_datasets)
+    add("runs", "list the runs, newest first", _list_runs)
+    for kind, recipe in config.RECIPES.items():
+        made = add(kind, (recipe.__doc__ or "").strip(), _start, kind=kind)
+        made.add_argument("--detach", action="store_true", help="return at once and let it run")
+        _add_recipe_flags(made, recipe, words)
+    _add_recipe_flags(add("demo", (DemoRecipe.__doc__ or "").strip(), _demo), DemoRecipe, words)
+    identify = add("identify", "say who is in a photo, or that it is nobody known", _identify)
+    identify.add_argument("--model", required=True, help="a trained run's id")
+    identify.add_argument("--false-accept-rate", type=_share, default=0.01, help="share of strangers let through")
+    identify.add_argument("photos", nargs="+", metavar="PHOTO")
+    resume = add("resume", "take a stopped, failed or interrupted run up again", _resume)
+    resume.add_argument("run", metavar="RUN")
+    resume.add_argument("--detach", action="store_true", help="return at once and let it run")
+    add("stop", "stop a run and keep its state", _stop).add_argument("run", metavar="RUN")
+    add("work", "carry out a run (what the studio starts; not for hands)", _work).add_argument("run")
+    return parser
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"a share lies between 0 and 1, got {text}")
+    return value
+
+
+def _without_defaults(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    copy = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    for action in common._actions:
+        copy._add_action(_suppressed(action))
+    return copy
+
+
+def _suppressed(action: argparse.Action) -> argparse.Action:
+    import copy
+
+    twin = copy.copy(action)
+    twin.default = argparse.SUPPRESS
+    return twin
+
+
+def _add_recipe_flags(parser: argparse.ArgumentParser, recipe: type[Recipe], words: Sequence[str]) -> None:
+    """Add a flag for each setting of the recipe, of its nested recipes, and of the plug-ins that ``words`` chose."""
+    carriers = {carried_by for _, _, carried_by in recipe.PLUGINS}
+    for name, field in recipe.model_fields.items():
+        if isinstance(field.default, Recipe):
+            for inner, inner_field in type(field.default).model_fields.items():
+                _add_flag(parser, inner, inner_field, getattr(field.default, inner))
+        elif name not in carriers:
+            _add_flag(parser, name, field, field.default)
+    for kind, named_by, _ in recipe.PLUGINS:
+        chosen = _chosen(words, f"--{named_by}") or str(recipe.model_fields[named_by].default)
+        if chosen in registry.names(kind):  # else the recipe itself says which names would work
+            options: type[BaseModel] = registry.load(kind, chosen).Options
+            for name, field in options.model_fields.items():
+                _add_flag(parser, name, field, field.default, of=chosen)
+
+
+def _add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo, default: Any, of: str = "") -> None:
+    flag = f"--{name.replace('_', '-')}"
+    shown = f" (default {default})" if default not in ("", ()) else ""
+    text = f"{of + ': ' if of else ''}{field.description}{shown}".replace("%", "%%")
+    if field.annotation is bool:
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+    elif isinstance(default, tuple):
+        parser.add_argument(flag, nargs="+", default=argparse.SUPPRESS, help=text, metavar="NAME")
+    else:
+        parser.add_argument(flag, default=argparse.SUPPRESS, help=text, metavar=name.upper())
+
+
+def _chosen(words: Sequence[str], flag: str) -> str | None:
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == flag:
+            return following
+        if word.startswith(f"{flag}="):
+            return word.removeprefix(f"{flag}=")
+    return None
+
+
+# -- answers for people ------------------------------------------------------------------------------------------
+
+
+def _as_text(answer: Any) -> str:
+    if isinstance(answer, list):
+        return _table(answer) if answer else "nothing yet"
+    lines = []
+    for key, value in answer.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            lines.append(f"{key}:\n{_table(value)}")
+        else:
+            lines.append(f"{key}: {_cell(value)}")
+    return "\n".join(lines)
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    columns = list(rows[0])
+    cells = [columns] + [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_cell(v) for v in value)
+    return "nobody known" if value is None else str(value)
+
+

@@ -1,0 +1,239 @@
+"""The recipes: what is asked for, with defaults, bounds and one line of help each.
+
+Forms, command-line flags and ``config.json`` all come from these models, so a setting exists once.
+A nested model (``views``) is shown and typed flat. What belongs to one plug-in stands in that plug-in's
+``Options`` and travels in ``options``.
+"""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from facessl import registry
+from facessl.errors import RecipeError
+
+Device = Literal["auto", "cuda", "mps", "cpu"]
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
+
+
+class Recipe(BaseModel):
+    """Base of all recipes: frozen, and unknown settings are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Which field names a plug-in, of which kind, and which field carries that plug-in's settings.
+    PLUGINS: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+
+    def plugin_options(self, kind: str) -> Any:
+        """Return the settings of the recipe's plug-in of this kind, as the plug-in's own ``Options``."""
+        for plugin_kind, named_by, carried_by in self.PLUGINS:
+            if plugin_kind == kind:
+                return registry.load(kind, getattr(self, named_by)).Options(**getattr(self, carried_by))
+        raise KeyError(f"{type(self).__name__} has no plug-in of kind {kind}")
+
+    @model_validator(mode="after")
+    def _options_fit_the_plugins(self) -> Self:
+        for kind, _, carried_by in self.PLUGINS:
+            try:
+                options = self.plugin_options(kind)
+            except ValidationError as error:
+                raise ValueError(explain(error).rstrip(".")) from error
+            # A recipe is complete: the plug-in's defaults are written into the run as well.
+            object.__setattr__(self, carried_by, options.model_dump(mode="json"))
+        return self
+
+
+class ViewRecipe(Recipe):
+    """How a face is changed into a view (SimCLR, appendix A, in the order they are applied)."""
+
+    crop_min: float = Field(0.3, ge=0.05, le=1, description="Smallest share of the face a random crop keeps.")
+    crop_max: float = Field(1.0, ge=0.05, le=1, description="Largest share of the face a random crop keeps.")
+    aspect: float = Field(1.2, ge=1, le=2, description="Crops are stretched by up to this factor either way.")
+    rotation: float = Field(0.0, ge=0, le=45, description="Turned by up to this many degrees either way.")
+    flip: float = Field(0.5, ge=0, le=1, description="How often a view is mirrored.")
+    jitter: float = Field(0.8, ge=0, le=1, description="How often the colours are shifted at all.")
+    brightness: float = Field(0.5, ge=0, le=1, description="Brightness is scaled by 1 ± this.")
+    contrast: float = Field(0.5, ge=0, le=1, description="Contrast is scaled by 1 ± this.")
+    saturation: float = Field(0.4, ge=0, le=1, description="Saturation is scaled by 1 ± this.")
+    hue: float = Field(0.05, ge=0, le=0.5, description="Hue is turned by up to ± this share of the circle.")
+    grey: float = Field(0.2, ge=0, le=1, description="How often a view loses its colour.")
+    blur: float = Field(0.3, ge=0, le=1, description="How often a view is blurred.")
+    blur_max: float = Field(1.0, ge=0.1, le=4, description="Largest blur, Gaussian sigma in pixels of the view.")
+
+    @model_validator(mode="after")
+    def _crop_range(self) -> Self:
+        if self.crop_min > self.crop_max:
+            raise ValueError(f"crop_min ({self.crop_min}) must not be above crop_max ({self.crop_max})")
+        return self
+
+
+GENTLE_VIEWS = ViewRecipe(
+    crop_min=0.7, jitter=0.8, brightness=0.3, contrast=0.3, saturation=0.2, hue=0.02, grey=0.0, blur=0.1
+)
+
+
+class PrepareRecipe(Recipe):
+    """A source of photos becomes a set of aligned faces."""
+
+    PLUGINS = (("sources", "source", "options"),)
+
+    source: str = Field("synthetic", description="Where the photos come from.")
+    path: str = Field("", description="Folder or zip with the photos, for the source that needs one.")
+    name: str = Field("demo", description="Name of the prepared set.")
+    size: int = Field(112, ge=32, le=512, description="Side of a face crop in pixels.")
+    min_photos: int = Field(20, ge=1, description="People with fewer photos go, nameless, to the unlabelled part.")
+    train_share: float = Field(0.8, gt=0, lt=1, description="Share of each person's photos for training.")
+    val_share: float = Field(0.1, gt=0, lt=1, description="Share for validation; the rest is the test part.")
+    split_seed: int = Field(1337, ge=0, description="Seed of split-folders.")
+    scale_factor: float = Field(1.2, gt=1.01, le=2, description="Haar pyramid step: smaller finds more, slower.")
+    min_neighbors: int = Field(5, ge=1, le=20, description="Haar votes a face needs.")
+    margin: float = Field(0.15, ge=0, le=1, description="Border kept around the found box, as a share of it.")
+    align: bool = Field(True, description="Turn the eyes level where a plausible pair of eyes is found.")
+    workers: int = Field(0, ge=0, le=64, description="Processes that look for faces; 0 means one a core.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the source.")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, name: str) -> str:
+        if not name or not all(c.isalnum() or c in "-_@." for c in name) or name.startswith(".") or len(name) > 60:
+            raise ValueError(f"a set's name is made of letters, digits, - and _ (at most 60); got {name!r}")
+        return name
+
+    @model_validator(mode="after")
+    def _shares_leave_a_test_part(self) -> Self:
+        if self.train_share + self.val_share >= 0.999:
+            raise ValueError("train_share + val_share must leave something for the test part; lower one of them")
+        return self
+
+
+class _TrainRecipe(Recipe):
+    """What pre-training and fine-tuning share."""
+
+    PLUGINS = (("backbones", "backbone", "backbone_options"),)
+
+    dataset: str = Field("demo", description="The prepared set to learn from.")
+    backbone: str = Field("resnet18", description="The network that turns a face into a vector.")
+    init: str = Field("scratch", description="Start from a run's id, from imagenet weights, or from scratch.")
+    epochs: int = Field(20, ge=1, le=10_000, description="Times that every face is seen.")
+    batch_size: int = Field(128, ge=2, le=8192, description="Faces a step, before they become views.")
+    image_size: int = Field(64, ge=32, le=512, description="Side of a view in pixels.")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="Step size of Adam.")
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="Pull of the weights towards zero.")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="How the learning rate runs out.")
+    views: ViewRecipe = Field(ViewRecipe(), description="How faces are changed while learning.")
+    seed: int = Field(0, ge=0, description="Everything random follows from it.")
+    device: Device = Field("auto", description="Where to compute.")
+    precision: Precision = Field("auto", description="Number format of the network's forward pass.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
+    backbone_options: dict[str, Any] = Field(default_factory=dict, description="Settings of the backbone.")
+
+
+class PretrainRecipe(_TrainRecipe):
+    """A network learns from faces without their names."""
+
+    PLUGINS = (("backbones", "backbone", "backbone_options"), ("methods", "method", "options"))
+
+    also: tuple[str, ...] = Field((), description="Further sets whose faces join in, nameless.")
+    method: str = Field("simclr", description="What the network is asked to learn.")
+    knn_k: int = Field(5, ge=1, le=200, description="Neighbours that vote in the k-NN accuracy on val.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the method.")
+
+
+class FinetuneRecipe(_TrainRecipe):
+    """A classifier learns from the few labels there are."""
+
+    mode: Literal["finetune", "frozen"] = Field(
+        "finetune", description="Train the whole network, or only a linear layer on its frozen features."
+    )
+    label_fraction: float = Field(1.0, gt=0, le=1, description="Share of each person's train labels used (at least one).")
+    learning_rate: float = Field(3e-4, gt=0, le=10, description="Step size of Adam.")
+    weight_decay: float = Field(8e-4, ge=0, le=1, description="Pull of the weights towards zero.")
+    batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
+    views: ViewRecipe = Field(GENTLE_VIEWS, description="How faces are changed while learning.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_linear_layer_learns_otherwise(cls, given: Any) -> Any:
+        """A linear layer on cached features bears larger steps and needs more epochs, which cost it nothing."""
+        if isinstance(given, dict) and given.get("mode") == "frozen":
+            return {"learning_rate": 1e-2, "weight_decay": 0.0, "epochs": 60, **given}
+        return given
+
+
+class EmbedRecipe(Recipe):
+    """Every face of a set becomes a unit vector, and a point on a map."""
+
+    dataset: str = Field("demo", description="The prepared set to embed.")
+    model: str = Field("pixels", description="A run's id, or pixels, imagenet, untrained.")
+    backbone: str = Field("resnet18", description="Network of the imagenet and untrained models.")
+    image_size: int = Field(64, ge=16, le=512, description="Side of a face in pixels, where no run says it.")
+    neighbours: int = Field(15, ge=2, le=200, description="UMAP: how many neighbours make up a neighbourhood.")
+    min_dist: float = Field(0.1, ge=0, le=0.99, description="UMAP: how tightly points may sit.")
+    seed: int = Field(0, ge=0, description="Seed of the map and of the untrained network.")
+    device: Device = Field("auto", description="Where to compute.")
+
+
+class DemoRecipe(Recipe):
+    """The whole path on generated faces."""
+
+    people: int = Field(24, ge=3, le=200, description="Generated people in the set.")
+    photos: int = Field(40, ge=5, le=500, description="Photos of each.")
+    epochs: int = Field(20, ge=1, le=1000, description="Epochs of pre-training.")
+    finetune_epochs: int = Field(6, ge=1, le=1000, description="Epochs of fine-tuning.")
+    image_size: int = Field(64, ge=32, le=224, description="Side of a view in pixels.")
+    seed: int = Field(0, ge=0, description="Everything random follows from it.")
+    name: str = Field("demo", description="Name of the prepared set.")
+
+
+RECIPES: dict[str, type[Recipe]] = {
+    "prepare": PrepareRecipe,
+    "pretrain": PretrainRecipe,
+    "finetune": FinetuneRecipe,
+    "embed": EmbedRecipe,
+}
+
+
+def device_defaults(kind: str, device: str) -> dict[str, Any]:
+    """Return the settings that suit a device better than the plain defaults, which suit a CPU."""
+    if device != "cuda" or kind not in ("pretrain", "finetune"):
+        return {}
+    return {"image_size": 112, "batch_size": 512 if kind == "pretrain" else 128, "epochs": 100 if kind == "pretrain" else 30}
+
+
+def build(recipe: type[Recipe], settings: dict[str, Any]) -> Recipe:
+    """Return the checked recipe from flat or nested settings, or raise RecipeError with one sentence.
+
+    Settings that belong to a nested recipe or to the plug-in's options may be given flat, as flags and forms do.
+    """
+    nested = {name: f.default for name, f in recipe.model_fields.items() if isinstance(f.default, Recipe)}
+    own, rest = {}, {}
+    for key, value in settings.items():
+        (own if key in recipe.model_fields else rest)[key] = value
+    for name, default in nested.items():
+        known = {key: rest.pop(key) for key in list(rest) if key in type(default).model_fields}
+        given = own.get(name, {})
+        given = given.model_dump() if isinstance(given, BaseModel) else given
+        own[name] = {**default.model_dump(), **given, **known}
+    try:
+        for kind, named_by, carried_by in recipe.PLUGINS:
+            plugin = registry.load(kind, own.get(named_by, recipe.model_fields[named_by].default))
+            known = {key: rest.pop(key) for key in list(rest) if key in plugin.Options.model_fields}
+            own[carried_by] = {**own.get(carried_by, {}), **known}
+        if rest:
+            raise RecipeError(f"There is no setting called {', '.join(sorted(rest))} here.")
+        return recipe(**own)
+    except ValidationError as error:
+        raise RecipeError(explain(error)) from error
+
+
+def explain(error: ValidationError) -> str:
+    """Return pydantic's findings as one line a person can act on."""
+    parts = []
+    for found in error.errors():
+        where = ".".join(str(part) for part in found["loc"] if part != "options")
+        text = found["msg"].removeprefix("Value error, ")
+        if found["type"] == "extra_forbidden":
+            text = "there is no such setting"
+        got = "" if found["type"] in ("missing", "value_error", "extra_forbidden") else f", got {found['input']!r}"
+        parts.append(f"{where}: {text}{got}" if where else f"{text}{got}")
+    return "; ".join(parts) + "."

@@ -1,0 +1,131 @@
+"""A trained backbone with its preprocessing: faces in, unit vectors out."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facessl import checkpoints, devices, registry, views
+from facessl.devices import DeviceInfo
+from facessl.errors import ModelError
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(device: DeviceInfo, precision: str) -> torch.autocast:
+    """Return the context in which a forward pass runs at this precision ("fp32" switches it off)."""
+    dtype = _DTYPES.get(precision)
+    return torch.autocast(device.kind, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+
+
+def build_backbone(name: str, options: dict[str, Any], weights: Path | None = None) -> nn.Module:
+    """Return a backbone plug-in's network, from nothing or from torchvision's ImageNet file."""
+    plugin = registry.load("backbones", name)
+    network: nn.Module = plugin.build(plugin.Options(**options), weights)
+    return network
+
+
+@dataclass
+class Encoder:
+    """Use from several threads is safe; one of them computes at a time."""
+
+    backbone: nn.Module
+    image_size: int  # side in pixels of what the backbone sees
+    device: DeviceInfo
+    precision: str = "fp32"
+    classifier: nn.Module | None = None
+    people: tuple[str, ...] = ()  # whom the classifier's outputs stand for
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        for module in (self.backbone, self.classifier):
+            if module is not None:
+                module.to(self.device.kind, memory_format=torch.channels_last).eval()
+
+    @classmethod
+    def from_run(cls, folder: Path, device: str = "auto") -> "Encoder":
+        """Return the encoder that a pre-training or fine-tuning run left.
+
+        Raises:
+            ModelError: There is none, or it does not fit its own card.
+        """
+        weights, card = checkpoints.load_model(folder)
+        info = devices.pick(device)
+        backbone = build_backbone(card["backbone"], card["backbone_options"])
+        classifier = None
+        try:
+            backbone.load_state_dict(_below("backbone", weights))
+            if own := _below("classifier", weights):
+                classifier = nn.Linear(own["weight"].shape[1], own["weight"].shape[0])
+                classifier.load_state_dict(own)
+        except (RuntimeError, KeyError) as error:
+            raise ModelError(f"The model of {folder.name} does not fit its card; train it again.") from error
+        precision = card["precision"] if card["device"] == info.kind else "fp32"
+        return cls(backbone, card["image_size"], info, precision, classifier, tuple(card["people"]))
+
+    @classmethod
+    def untrained(
+        cls, backbone: str, options: dict[str, Any], image_size: int, seed: int, device: str = "auto"
+    ) -> "Encoder":
+        """Return a network that has learnt nothing, the floor of every comparison."""
+        torch.manual_seed(seed)
+        info = devices.pick(device)
+        return cls(build_backbone(backbone, options), image_size, info, info.precision)
+
+    def features(self, faces: np.ndarray, progress: Callable[[int], None] | None = None, batch: int = 256) -> np.ndarray:
+        """Return the backbone's output for faces (N, S, S, 3) uint8, shape (N, feature_dim) float32."""
+        found = []
+        with self._lock, torch.inference_mode(), autocast(self.device, self.precision):
+            for start in range(0, len(faces), batch):
+                part = np.ascontiguousarray(faces[start : start + batch])
+                inputs = views.to_input(views.plain(part, self.image_size)).to(self.device.kind)
+                outputs = self.backbone(inputs.contiguous(memory_format=torch.channels_last))
+                found.append(outputs.float().cpu().numpy())
+                if progress is not None:
+                    progress(min(start + batch, len(faces)))
+        dimension = int(getattr(self.backbone, "feature_dim", 0))
+        return np.concatenate(found) if found else np.zeros((0, dimension), np.float32)
+
+    def embed(self, faces: np.ndarray, progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """Return unit rows, shape (N, feature_dim) float32; ``progress`` hears how many are done."""
+        return unit_rows(self.features(faces, progress))
+
+    def classify(self, features: np.ndarray) -> np.ndarray:
+        """Return the classifier's outputs for ``features``, shape (N, people) float32.
+
+        Raises:
+            ModelError: The model was pre-trained only and knows no names.
+        """
+        if self.classifier is None:
+            raise ModelError("This model was never fine-tuned, so it has no classifier; fine-tune it first.")
+        with torch.inference_mode():
+            logits: Tensor = self.classifier(torch.from_numpy(features).to(self.device.kind))
+        return logits.float().cpu().numpy()
+
+    def logits(self, faces: np.ndarray) -> np.ndarray:
+        """Return the classifier's outputs for faces (N, S, S, 3) uint8; see ``classify``."""
+        return self.classify(self.features(faces))
+
+    def opinions(self, faces: np.ndarray, top: int = 3) -> list[list[tuple[str, float]]]:
+        """Return for each face the classifier's ``top`` (person, softmax share); empty without a classifier."""
+        if self.classifier is None or not len(faces):
+            return [[] for _ in faces]
+        shares = torch.from_numpy(self.logits(faces)).softmax(dim=1)
+        best = shares.topk(min(top, len(self.people)), dim=1)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return [[(self.people[label], share) for label, share in zip(*pair, strict=True)] for pair in pairs]
+
+
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Return rows scaled to length 1; a row of zeros stays one."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return (features / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+
+def _below(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(f"{prefix}."): v for k, v in weights.items() if k.startswith(f"{prefix}.")}

@@ -1,0 +1,171 @@
+"""The work of a ``finetune`` run: a classifier learns from the few names there are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from facessl import baselines, checkpoints, devices, evaluation, registry, runs, training
+from facessl.config import FinetuneRecipe
+from facessl.dataset import FaceDataset, open_dataset
+from facessl.encoder import Encoder
+from facessl.errors import DatasetError
+from facessl.pretraining import model_card
+from facessl.runs import Run
+from facessl.training import FaceBatches, FacePool, FeatureBatches
+
+_WATCHED_FACES = 1024  # train accuracy is measured on so many unchanged faces at most
+
+
+def finetune(run: Run, workspace: Path) -> dict[str, Any]:
+    """Train the run's classifier, judge it once on ``test``, leave the model; return the command's JSON object.
+
+    Raises:
+        DatasetError: The set has too few named people.
+        Stopped, RunError, ModelError: see ``training.fit``.
+    """
+    recipe: FinetuneRecipe = run.recipe()
+    device = devices.pick(recipe.device)
+    precision = device.precision if recipe.precision == "auto" else recipe.precision
+    threads = recipe.threads or devices.cores()
+    torch.set_num_threads(threads)
+    torch.manual_seed(recipe.seed)
+    dataset = open_dataset(workspace, recipe.dataset)
+    if len(dataset.people) < 2:
+        raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
+    run.update(device=device.name, message="Loading the faces.")
+
+    backbone = training.starting_backbone(recipe, workspace)
+    rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
+    labels = dataset.labels(rows)
+    supervised = registry.load("methods", "supervised")
+    encoder = Encoder(backbone, recipe.image_size, device, precision, people=tuple(dataset.people))
+    batches: FaceBatches | FeatureBatches
+    if recipe.mode == "frozen":
+        run.update(message="Computing the features of the frozen network.")
+        features = torch.from_numpy(encoder.features(dataset.faces[rows])).to(device.kind)
+        method = supervised.build(_Features(features.shape[1]), supervised.Options(), len(dataset.people))
+        targets = torch.from_numpy(labels).to(device.kind)
+        batches = FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
+        precision = "fp32"  # a single small matrix: nothing to gain, and exactness to lose
+    else:
+        method = supervised.build(backbone, supervised.Options(), len(dataset.people))
+        batches = FaceBatches(
+            FacePool([(dataset, rows)]), labels, recipe.views, 1, recipe.batch_size, recipe.image_size, recipe.seed,
+            device, threads,
+        )  # fmt: skip
+    encoder.classifier = method.modules["classifier"]
+    watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
+    training.fit(run, method, batches, recipe, device=device, precision=precision, on_epoch=watch)
+    return _finish(run, recipe, dataset, encoder, rows)
+
+
+class _Features(nn.Module):
+    """Stands where the backbone stands when its features were computed beforehand."""
+
+    def __init__(self, feature_dim: int) -> None:
+        super().__init__()
+        self.feature_dim = feature_dim
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features
+
+
+def labelled_share(dataset: FaceDataset, fraction: float, seed: int) -> np.ndarray:
+    """Return the train rows whose names are used: ``fraction`` of each person's, and at least one."""
+    rows = dataset.rows("train")
+    labels = dataset.labels(rows)
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for label in np.unique(labels):
+        own = rng.permutation(rows[labels == label])
+        chosen.append(own[: max(1, round(fraction * len(own)))])
+    return np.sort(np.concatenate(chosen))
+
+
+@dataclass
+class Watch:
+    """Measures train and validation after each epoch, on unchanged faces."""
+
+    dataset: FaceDataset
+    encoder: Encoder
+    rows: np.ndarray
+    cached: bool  # the backbone does not change, so features are computed once
+
+    def __post_init__(self) -> None:
+        train = np.random.default_rng(0).permutation(self.rows)[:_WATCHED_FACES]
+        self._rows = {"train": np.sort(train), "val": self.dataset.rows("val")}
+        self._features: dict[str, np.ndarray] = {}
+
+    def __call__(self, epoch: int) -> dict[str, Any]:
+        if epoch == 0:
+            return {}
+        found: dict[str, Any] = {}
+        for split, rows in self._rows.items():
+            if not len(rows):
+                continue
+            loss, right = self._measure(split, rows)
+            found |= {f"{split}_loss": loss, f"{split}_top1": right, f"{split}_photos": len(rows)}
+        return found
+
+    def _measure(self, split: str, rows: np.ndarray) -> tuple[float, float]:
+        if split not in self._features or not self.cached:
+            self._features[split] = self.encoder.features(self.dataset.faces[rows])
+        logits = self.encoder.classify(self._features[split])
+        labels = torch.from_numpy(self.dataset.labels(rows))
+        scores = torch.from_numpy(logits)
+        loss = nn.functional.cross_entropy(scores, labels).item()
+        return loss, (scores.argmax(dim=1) == labels).float().mean().item()
+
+
+def _finish(
+    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray
+) -> dict[str, Any]:
+    run.update(message="Judging it on the test part, once.", seconds_left=None)
+    assert encoder.classifier is not None
+    test = dataset.rows("test")
+    if not len(test):
+        raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
+    labels = dataset.labels(test)
+    logits = encoder.logits(dataset.faces[test])
+    judged = evaluation.classification(labels, logits, dataset.people)
+    side = min(recipe.image_size, 64)  # more pixels help none of the plain methods, and cost them minutes
+    plain = baselines.score(
+        dataset.faces[rows], dataset.labels(rows), dataset.faces[test], labels, seed=recipe.seed, side=side
+    )
+    confusion, report = judged.pop("confusion"), judged.pop("report")
+    baseline_rows = [vars(row) for row in plain]
+    runs.write_json(run.path / "report.json", {
+        "people": dataset.people, "report": report, "confusion": confusion, "baselines": baseline_rows,
+    })  # fmt: skip
+    _store_predictions(run.path, test, labels, logits)
+    weights = {f"backbone.{k}": v for k, v in encoder.backbone.state_dict().items()}
+    weights |= {f"classifier.{k}": v for k, v in encoder.classifier.state_dict().items()}
+    figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
+    card = model_card(run, recipe, encoder.device, encoder.precision, people=dataset.people, figures=figures)
+    checkpoints.save_model(run.path, weights, card)
+    trained = [row for row in run.metrics() if row["epoch"] > 0]
+    return {
+        "run": run.id,
+        "dataset": recipe.dataset,
+        "device": encoder.device.name,
+        "seconds": run.status().seconds,
+        "images_per_second": round(float(np.median([row["images_per_second"] for row in trained])), 1),
+        "mode": recipe.mode,
+        "label_fraction": recipe.label_fraction,
+        "metrics": figures,
+        "baselines": baseline_rows,
+    }
+
+
+def _store_predictions(folder: Path, rows: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> None:
+    """Write ``predictions.parquet``: what the classifier said of each test face."""
+    import pandas as pd
+
+    shares = torch.from_numpy(logits).softmax(dim=1).numpy()
+    predicted = logits.argmax(axis=1)
+    table = {"face": rows, "label": labels, "predicted": predicted, "probability": shares[np.arange(len(rows)), predicted]}
+    pd.DataFrame(table).to_parquet(folder / "predictions.parquet", index=False)

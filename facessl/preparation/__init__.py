@@ -1,0 +1,121 @@
+"""From a source of photos to a prepared set: filter people, split, detect, align, crop, pack.
+
+The work is cut into chunks. Each leaves its part in the run's folder, so a stop, a crash or ``kill -9`` loses no
+more than the chunks in hand, and the set comes out the same to the byte. It is built aside and renamed into
+``workspace/datasets`` in one step: what is there is whole.
+"""
+
+import errno
+import time
+from pathlib import Path
+from typing import Any
+
+from facessl import registry, runs
+from facessl.config import PrepareRecipe
+from facessl.errors import DatasetError
+from facessl.preparation._chunks import CHUNK, Crew, open_recipe_source
+from facessl.preparation._pack import Preview, pack, part_exists, publish
+from facessl.preparation._plan import Plan, make_plan
+from facessl.runs import Run
+from facessl.sources import Source
+
+__all__ = ["check", "open_recipe_source", "prepare"]
+
+
+def check(recipe: PrepareRecipe, workspace: Path) -> None:
+    """Raise what ``prepare`` would raise before it looks at any picture: DatasetError or SourceError."""
+    _refuse_taken_name(recipe.name, workspace)
+    open_recipe_source(recipe).close()
+
+
+def prepare(run: Run, workspace: Path) -> dict[str, Any]:
+    """Do the work of a ``prepare`` run, from where an earlier attempt left it.
+
+    Returns:
+        dataset, people, photos, counts, notes, seconds.
+
+    Raises:
+        SourceError: The photos cannot be taken in.
+        DatasetError: The name is taken, no face was found, or the disk is full.
+        Stopped: Somebody asked for it; the parts that are done stay.
+    """
+    recipe: PrepareRecipe = run.recipe()
+    target = workspace / "datasets" / recipe.name
+    if (target / "dataset.json").exists() and runs.read_json(target / "dataset.json").get("run") == run.id:
+        return _result(recipe.name, runs.read_json(target / "dataset.json"))  # killed just before it could say so
+    _refuse_taken_name(recipe.name, workspace)
+    source = open_recipe_source(recipe)
+    building = run.path / "building"
+    try:
+        return _build(run, recipe, source, building, target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DatasetError("The disk is full; make room, then resume this.") from error
+        raise
+    finally:
+        source.close()
+
+
+def _build(run: Run, recipe: PrepareRecipe, source: Source, building: Path, target: Path) -> dict[str, Any]:
+    start, before = time.monotonic(), run.status().seconds
+    run.update(message="Splitting the photos.", step=0, steps=len(source.photos))
+    plan = make_plan(source.photos, recipe, building)
+    _crop_all(run, recipe, plan, building, source)
+    run.update(message="Packing the faces.", seconds_left=None)
+    counts, notes = pack(building, plan, source.photos, recipe.size)
+    info = {
+        "name": recipe.name,
+        "source": registry.load("sources", recipe.source).TITLE,
+        "recipe": recipe.model_dump(mode="json"),
+        "counts": counts,
+        "people": plan.people,
+        "notes": [*source.notes, *plan.notes, *notes],
+        "version": 1,
+        "created": runs.now(),
+        "run": run.id,
+        "seconds": round(before + time.monotonic() - start, 2),
+    }
+    publish(building, target, info)
+    return _result(recipe.name, info)
+
+
+def _crop_all(run: Run, recipe: PrepareRecipe, plan: Plan, building: Path, source: Source) -> None:
+    """See to it that every chunk has left its part, saying meanwhile how it goes."""
+    chunks = [plan.places[first : first + CHUNK] for first in range(0, len(plan.places), CHUNK)]
+    missing = [index for index in range(len(chunks)) if not part_exists(building, index)]
+    done = sum(len(chunk) for chunk in chunks) - sum(len(chunks[index]) for index in missing)
+    at_first, start, last = done, time.monotonic(), 0.0
+    preview = Preview(run.path / "preview.jpg")
+    total = len(source.photos)
+    with Crew(recipe, source, building, photos=sum(len(chunks[index]) for index in missing)) as crew:
+        for index in crew.work({index: chunks[index] for index in missing}, run.check_stop):
+            done += len(chunks[index])
+            now = time.monotonic()
+            preview.add(building, index)
+            if now - last < 0.2 and done < total:
+                continue
+            last = now
+            speed = (done - at_first) / max(now - start, 1e-6)
+            run.update(
+                message=f"Looked for faces in {done:,} of {total:,} photos.",
+                step=done,
+                images_per_second=round(speed, 1),
+                seconds_left=round((total - done) / speed, 1),
+            )
+
+
+def _refuse_taken_name(name: str, workspace: Path) -> None:
+    if (workspace / "datasets" / name).exists():
+        raise DatasetError(f"There is a set called {name!r} already, and sets do not change; choose another name.")
+
+
+def _result(name: str, info: dict[str, Any]) -> dict[str, Any]:
+    counts = info["counts"]
+    return {
+        "dataset": name,
+        "people": counts["people"],
+        "photos": counts["photos"],
+        "counts": counts,
+        "notes": info["notes"],
+        "seconds": info["seconds"],
+    }

@@ -1,0 +1,175 @@
+"""The work of a ``pretrain`` run: a network learns from faces without their names."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facessl import __version__, checkpoints, devices, metrics, registry, runs, training, views
+from facessl.baselines import pixel_embeddings
+from facessl.config import PretrainRecipe, ViewRecipe
+from facessl.dataset import FaceDataset, open_dataset
+from facessl.devices import DeviceInfo
+from facessl.encoder import Encoder
+from facessl.errors import DatasetError
+from facessl.methods import Method
+from facessl.runs import Run
+from facessl.training import FaceBatches, FacePool
+
+_GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
+_WATCHED_FACES = 256  # spread, alignment and uniformity are measured on so many
+
+
+@dataclass
+class Watch:
+    """Tells after each epoch whether the network is learning anything, without training on a single name."""
+
+    dataset: FaceDataset
+    encoder: Encoder
+    recipe: PretrainRecipe
+    _known: np.ndarray = field(init=False)
+    _probes: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(self.recipe.seed)
+        named = self.dataset.rows("train")
+        self._known = np.sort(rng.permutation(named)[:_GALLERY_FACES])
+        self._probes = self.dataset.rows("val")
+        pool = self._known if len(self._known) else self.dataset.rows("unlabelled")
+        self._watched = np.sort(rng.permutation(pool)[:_WATCHED_FACES])
+        self._views = [views.draw(len(self._watched), ViewRecipe(**self.recipe.views.model_dump()), rng) for _ in "01"]
+
+    def knn(self, known: np.ndarray, probes: np.ndarray) -> float:
+        """Return the k-NN accuracy on val, in 0-1, from the embeddings of train and val."""
+        of = self.dataset.labels
+        return metrics.knn_accuracy(known, of(self._known), probes, of(self._probes), k=self.recipe.knn_k)
+
+    def pixels(self) -> dict[str, Any]:
+        """Return what comparing raw pixels reaches: the line to beat."""
+        if not len(self._known) or not len(self._probes):
+            return {}
+        side = self.recipe.image_size
+        known, probes = (pixel_embeddings(self.dataset.faces[rows], side) for rows in (self._known, self._probes))
+        return {"knn_pixels": self.knn(known, probes), "knn_photos": len(self._probes), "knn_k": self.recipe.knn_k}
+
+    def __call__(self, epoch: int) -> dict[str, Any]:
+        """Return the figures of an epoch; before the first one, the two lines to beat as well."""
+        found: dict[str, Any] = self.pixels() if epoch == 0 else {}
+        if len(self._known) and len(self._probes):
+            known, probes = (self.encoder.embed(self.dataset.faces[rows]) for rows in (self._known, self._probes))
+            found["knn_accuracy"] = self.knn(known, probes)
+        faces = self.dataset.faces[self._watched]
+        pair = [self.encoder.embed(views.render(faces, drawn, self.recipe.image_size)) for drawn in self._views]
+        found["spread"] = metrics.spread(pair[0])
+        found["alignment"] = metrics.alignment(*pair)
+        found["uniformity"] = metrics.uniformity(pair[0])
+        return found
+
+
+def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
+    """Train the run's recipe and leave its encoder; return the command's JSON object.
+
+    Raises:
+        DatasetError: There are fewer than two faces to learn from.
+        Stopped, RunError, ModelError: see ``training.fit``.
+    """
+    recipe: PretrainRecipe = run.recipe()
+    device = devices.pick(recipe.device)
+    precision = device.precision if recipe.precision == "auto" else recipe.precision
+    threads = recipe.threads or devices.cores()
+    torch.set_num_threads(threads)
+    torch.manual_seed(recipe.seed)
+    dataset = open_dataset(workspace, recipe.dataset)
+    run.update(device=device.name, message="Loading the faces.")
+
+    backbone = training.starting_backbone(recipe, workspace)
+    plugin = registry.load("methods", recipe.method)
+    method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
+    pool, labels = _faces_to_learn_from(dataset, recipe, workspace, named_only=method.needs_labels)
+    batches = FaceBatches(
+        pool, labels, recipe.views, method.views, recipe.batch_size, recipe.image_size, recipe.seed, device, threads
+    )
+    watch = Watch(dataset, Encoder(backbone, recipe.image_size, device, precision), recipe)
+    training.fit(run, method, batches, recipe, device=device, precision=precision, on_epoch=watch)
+    return _finish(run, recipe, method, device, precision, len(pool))
+
+
+def _faces_to_learn_from(
+    dataset: FaceDataset, recipe: PretrainRecipe, workspace: Path, *, named_only: bool
+) -> tuple[FacePool, np.ndarray]:
+    """Return the unlabelled and train faces of all sets, never val or test, and their labels."""
+    splits = ("train",) if named_only else ("unlabelled", "train")
+    parts = [(dataset, dataset.rows(*splits))]
+    labels = [dataset.labels(parts[0][1])]
+    for name in recipe.also:
+        other = open_dataset(workspace, name)
+        parts.append((other, other.rows("unlabelled", "train")))
+        labels.append(np.full(len(parts[-1][1]), -1))  # people of another set have other numbers
+    pool = FacePool(parts)
+    if len(pool) < 2:
+        raise DatasetError(f"{dataset.name} has {len(pool)} faces to learn from; prepare a set with more photos.")
+    return pool, np.concatenate(labels)
+
+
+def _finish(
+    run: Run, recipe: PretrainRecipe, method: Method, device: DeviceInfo, precision: str, faces: int
+) -> dict[str, Any]:
+    rows = run.metrics()
+    last = rows[-1]
+    figures = {
+        "loss": last["loss"],
+        "chance": last["chance"],
+        "spread": last["spread"],
+        "alignment": last["alignment"],
+        "uniformity": last["uniformity"],
+        "faces": faces,
+    }
+    if "knn_accuracy" in last:
+        figures |= {
+            "knn_accuracy": last["knn_accuracy"],
+            "knn_untrained": rows[0]["knn_accuracy"],
+            "knn_pixels": rows[0]["knn_pixels"],
+            "knn_photos": rows[0]["knn_photos"],
+            "knn_k": recipe.knn_k,
+            "split": "val",
+            "frozen": True,
+        }
+    trained = [row for row in rows if row["epoch"] > 0]
+    speed = float(np.median([row["images_per_second"] for row in trained]))
+    card = model_card(run, recipe, device, precision, people=[], figures=figures)
+    checkpoints.save_model(run.path, method.modules.state_dict(), card)
+    return {
+        "run": run.id,
+        "dataset": recipe.dataset,
+        "device": device.name,
+        "seconds": run.status().seconds,
+        "images_per_second": round(speed, 1),
+        "metrics": figures,
+    }
+
+
+def model_card(
+    run: Run, recipe: Any, device: DeviceInfo, precision: str, *, people: list[str], figures: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the JSON beside a model's weights: how to rebuild it, and where it came from."""
+    return {
+        "facessl": __version__,
+        "run": run.id,
+        "kind": run.kind,
+        "dataset": recipe.dataset,
+        "backbone": recipe.backbone,
+        "backbone_options": recipe.backbone_options,
+        "image_size": recipe.image_size,
+        "mean": list(views.MEAN),
+        "std": list(views.STD),
+        "people": people,
+        "init": recipe.init,
+        "device": device.kind,
+        "precision": precision,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "created": runs.now(),
+        "metrics": figures,
+    }

@@ -1,0 +1,93 @@
+"""From a picture to names: find the faces, crop them as the set's were, embed, compare with who is known."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facessl import gallery as galleries
+from facessl import registry
+from facessl.config import PrepareRecipe, build
+from facessl.dataset import FaceDataset
+from facessl.detection import HaarDetector, choose, crop
+
+if TYPE_CHECKING:
+    from facessl.detection import Face
+    from facessl.encoder import Encoder
+    from facessl.gallery import Answer, Gallery
+
+
+@dataclass(frozen=True)
+class FaceAnswer:
+    """One face of a picture and who it is."""
+
+    face: "Face"  # where it was found
+    crop: np.ndarray  # (S, S, 3) uint8, what the encoder saw
+    answer: "Answer"  # by similarity to the known faces; person None means nobody known
+    opinion: list[tuple[str, float]]  # the classifier's top 3 with softmax shares; empty without a classifier
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the command prints."""
+        answer = self.answer
+        return {
+            "box": [round(float(side), 1) for side in self.face.box],
+            "person": answer.person,
+            "similarity": round(answer.similarity, 4),
+            "threshold": round(answer.threshold, 4),
+            "candidates": [{"person": person, "similarity": round(s, 4)} for person, s in answer.candidates],
+            "nearest": [{"face": f, "person": person, "similarity": round(s, 4)} for f, person, s in answer.nearest],
+            "classifier": [{"person": person, "share": round(s, 4)} for person, s in self.opinion],
+        }
+
+
+_STRANGERS, _PHOTOS_OF_A_STRANGER = 4, 10
+
+
+def stranger_faces(dataset: FaceDataset) -> np.ndarray:
+    """Return faces (N, S, S, 3) of people who are in no part of the set, where its source can draw such people.
+
+    They went through the same detector and crop as the set's. No other source knows that a person is left out.
+    """
+    recipe = _preparation_of(dataset)
+    plugin = registry.load("sources", recipe.source)
+    crops = []
+    if hasattr(plugin, "left_out"):
+        source = plugin.left_out(recipe.plugin_options("sources"), _STRANGERS, _PHOTOS_OF_A_STRANGER)
+        detector = _detector(recipe)
+        for photo in source.photos:
+            image = source.read(photo)
+            face = choose(detector.find(image), image.shape)
+            if face is not None:
+                crops.append(_crop(image, face, recipe))
+        source.close()
+    return np.stack(crops) if crops else np.zeros((0, recipe.size, recipe.size, 3), np.uint8)
+
+
+def identify_faces(
+    encoder: "Encoder", gallery: "Gallery", dataset: FaceDataset, image: np.ndarray, false_accept_rate: float
+) -> list[FaceAnswer]:
+    """Answer for every face in ``image`` (H, W, 3) uint8 RGB, largest first; [] when there is none."""
+    recipe = _preparation_of(dataset)
+    faces = sorted(_detector(recipe).find(image), key=lambda face: -face.box[2] * face.box[3])
+    if not faces:
+        return []
+    crops = np.stack([_crop(image, face, recipe) for face in faces])
+    threshold = gallery.threshold(false_accept_rate)
+    answers = [galleries.identify(probe, gallery, threshold) for probe in encoder.embed(crops)]
+    opinions = encoder.opinions(crops, top=3)
+    return [FaceAnswer(*parts) for parts in zip(faces, crops, answers, opinions, strict=True)]
+
+
+def _preparation_of(dataset: FaceDataset) -> PrepareRecipe:
+    recipe = build(PrepareRecipe, dataset.info["recipe"])
+    assert isinstance(recipe, PrepareRecipe)
+    return recipe
+
+
+def _detector(recipe: PrepareRecipe) -> HaarDetector:
+    return HaarDetector(recipe.scale_factor, recipe.min_neighbors)
+
+
+def _crop(image: np.ndarray, face: "Face", recipe: PrepareRecipe) -> np.ndarray:
+    # Exactly as the known faces were cropped, or the comparison would be between two kinds of picture.
+    return crop(image, face, size=recipe.size, margin=recipe.margin, align=recipe.align)[0]

@@ -1,0 +1,28 @@
+"""Plug-ins: a file in ``sources/``, ``backbones/`` or ``methods/`` is one; adding the file is registering it.
+
+Each exports ``TITLE``, ``REFERENCE``, a frozen pydantic ``Options`` and the one function its folder's
+``__init__`` names. A name that starts with ``_`` is a private neighbour, not a plug-in.
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+
+from facessl.errors import RecipeError
+
+KINDS = ("sources", "backbones", "methods")
+_PACKAGE_DIR = Path(__file__).parent
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return the names in ``facessl.<kind>`` without importing any of them."""
+    found = pkgutil.iter_modules([str(_PACKAGE_DIR / kind)])
+    return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """Import and return the plug-in, or say which names would have worked."""
+    if name not in names(kind):
+        raise RecipeError(f"There is no {kind[:-1]} called {name!r}; choose one of {', '.join(names(kind))}.")
+    return importlib.import_module(f"facessl.{kind}.{name}")

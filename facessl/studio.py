@@ -1,0 +1,329 @@
+"""The one object that pages and commands talk to: it starts runs, and reads what they left.
+
+Light to make: torch, OpenCV and scikit-learn are loaded by a background thread once the first page is out.
+"""
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facessl import config, dataset, jobs, preparation, registry, runs
+from facessl.config import DemoRecipe, EmbedRecipe, FinetuneRecipe, PretrainRecipe, Recipe, ViewRecipe
+from facessl.dataset import FaceDataset
+from facessl.devices import DeviceInfo
+from facessl.errors import DatasetError, RunError
+from facessl.runs import Run
+
+if TYPE_CHECKING:
+    from facessl.embeddings import Clusters, StoredEmbedding
+    from facessl.encoder import Encoder
+    from facessl.gallery import Gallery
+    from facessl.recognition import FaceAnswer
+
+_KEPT_MODELS = 4  # encoders and galleries kept in memory, the least recently used goes first
+
+
+def default_workspace() -> Path:
+    """Return ``$FACESSL_HOME``, or ``workspace`` beside the package."""
+    return Path(os.environ.get("FACESSL_HOME") or Path(__file__).parents[1] / "workspace").resolve()
+
+
+def _title(recipe: Recipe) -> str:
+    """Return what a run is called before anybody renames it."""
+    if isinstance(recipe, config.PrepareRecipe):
+        return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
+    if isinstance(recipe, PretrainRecipe):
+        return f"{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
+    if isinstance(recipe, FinetuneRecipe):
+        return f"{recipe.mode.capitalize()} {recipe.backbone} from {recipe.init} on {recipe.dataset}"
+    assert isinstance(recipe, EmbedRecipe)
+    return f"Map of {recipe.dataset} by {recipe.model}"
+
+
+def _mentions(run: Run) -> set[str]:
+    """Return the ids of the runs that a run builds on."""
+    made_of = run.config["recipe"]
+    return {*run.config["after"], made_of.get("init", ""), made_of.get("model", "")}
+
+
+def _stamp(path: Path) -> str:
+    """Return what changes when a file is written anew; FaceSSLError when it is not there yet."""
+    try:
+        return str(path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        raise RunError(f"{path.parent.name} has not got that far yet; wait until it is finished.") from None
+
+
+class Studio:
+    """Everything of one workspace. Safe to share between sessions and threads."""
+
+    def __init__(self, workspace: Path | None = None) -> None:
+        self.workspace = (workspace or default_workspace()).resolve()
+        self._device: DeviceInfo | None = None
+        self._kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        self._lock = threading.RLock()
+        self._warm = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
+
+    # -- the machine ---------------------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Load the heavy libraries in the background; once, however often it is called."""
+        with self._lock:
+            if not self._warm.is_alive() and self._device is None:
+                self._warm = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
+                self._warm.start()
+
+    def _warm_up(self) -> None:
+        from facessl import devices
+
+        self._device = devices.detect()
+        import cv2  # noqa: F401
+        import pandas  # noqa: F401
+        import sklearn.cluster  # noqa: F401
+
+    def device(self) -> DeviceInfo | None:
+        """Return the device that work goes to, or None while that is being found out."""
+        return self._device
+
+    # -- prepared sets -------------------------------------------------------------------------------------------
+
+    def datasets(self) -> list[FaceDataset]:
+        return dataset.list_datasets(self.workspace)
+
+    def dataset(self, name: str) -> FaceDataset:
+        """Return a finished set; its table is read once and kept."""
+        opened = dataset.open_dataset(self.workspace, name)
+        stamp = str((opened.path / "dataset.json").stat().st_mtime_ns)
+        return self._keep(("dataset", name, stamp), lambda: opened)
+
+    def photo(self, name: str, photo: int) -> np.ndarray:
+        """Return a photo of a set as it came, RGB uint8, read from its source again.
+
+        Raises:
+            FaceSSLError: The source is no longer where it was, or the photo cannot be read.
+        """
+        opened = self.dataset(name)
+        recipe = config.build(config.PrepareRecipe, opened.info["recipe"])
+        with self._lock:  # a zip has one reading position
+            source = self._keep(("source", name), lambda: preparation.open_recipe_source(recipe))
+            return source.read(source.photos[photo])
+
+    def keep_upload(self, name: str, content: bytes) -> Path:
+        """Store an uploaded zip under the workspace and return its path; the same bytes are stored once."""
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).name)[-80:]
+        path = self.workspace / "uploads" / f"{digest}-{safe}"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f".{path.name}.{os.getpid()}")
+            partial.write_bytes(content)
+            partial.replace(path)
+        return path
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def runs(self, kind: str | None = None) -> list[Run]:
+        """Return the runs, newest first."""
+        return [run for run in runs.list_all(self.workspace) if kind is None or run.kind == kind]
+
+    def run(self, run_id: str) -> Run:
+        return runs.find(self.workspace, run_id)
+
+    def active(self) -> list[Run]:
+        """Return the runs that are queued, running or stopping, oldest first."""
+        return [run for run in reversed(self.runs()) if run.status().state in runs.ACTIVE]
+
+    def start(self, kind: str, settings: dict[str, Any] | Recipe) -> Run:
+        """Check the settings, make a run of this kind and start its worker.
+
+        Raises:
+            FaceSSLError: The settings cannot work here; nothing was made.
+        """
+        recipe = settings if isinstance(settings, Recipe) else config.build(config.RECIPES[kind], settings)
+        self.check(recipe)
+        run = runs.create(self.workspace, kind, recipe, title=_title(recipe))
+        jobs.start(self.workspace, run)
+        return run
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise FaceSSLError when a recipe refers to something that is not here."""
+        if isinstance(recipe, config.PrepareRecipe):
+            preparation.check(recipe, self.workspace)
+            return
+        for name in (recipe.dataset, *getattr(recipe, "also", ())):
+            dataset.open_dataset(self.workspace, name)
+        if isinstance(recipe, FinetuneRecipe) and len(self.dataset(recipe.dataset).people) < 2:
+            raise DatasetError(f"{recipe.dataset} has fewer than two named people, so there is nothing to tell apart.")
+        start = recipe.model if isinstance(recipe, EmbedRecipe) else recipe.init
+        if start not in ("scratch", "imagenet", "pixels", "untrained"):
+            parent = runs.find(self.workspace, start)
+            if not (parent.path / "model.json").exists():
+                raise RunError(f"{parent.id} has no trained model yet; wait until it is finished.")
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to stop; it keeps its state."""
+        self.run(run_id).request_stop()
+
+    def resume(self, run_id: str) -> Run:
+        """Take a stopped, failed or interrupted run up again, and with it those that waited for it."""
+        run = self.run(run_id)
+        jobs.start(self.workspace, run)
+        for waiting in reversed(self.runs()):
+            if run.id in waiting.config["after"] and waiting.status().state in runs.RESUMABLE:
+                self.resume(waiting.id)
+        return run
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run and what it learnt.
+
+        Raises:
+            RunError: It is running, or another run builds on it.
+        """
+        run = self.run(run_id)
+        users = [other.id for other in self.runs() if run.id in _mentions(other)]
+        if users:
+            raise RunError(f"{run.id} is what {users[0]} builds on; delete that first.")
+        runs.delete(run)
+
+    def models(self, dataset_name: str | None = None) -> list[Run]:
+        """Return the trained runs whose model can be used, newest first; of one set if named."""
+        trained = [run for run in self.runs() if (run.path / "model.json").exists()]
+        return [run for run in trained if dataset_name in (None, run.config["recipe"]["dataset"])]
+
+    # -- the demo ------------------------------------------------------------------------------------------------
+
+    def start_demo(self, settings: dict[str, Any] | None = None) -> list[Run]:
+        """Make and start the whole path on generated faces: prepare, pre-train, embed twice, fine-tune.
+
+        The five runs wait for one another by themselves, so the demo outlives the app like any run.
+        """
+        recipe = config.build(DemoRecipe, settings or {})
+        assert isinstance(recipe, DemoRecipe)
+        name = self._free_name(recipe.name)
+        made: list[Run] = []
+        group = f"demo-{name}"
+
+        def add(kind: str, recipe: Recipe, title: str, after: Sequence[Run]) -> Run:
+            ids = [run.id for run in after]
+            made.append(runs.create(self.workspace, kind, recipe, title=title, after=ids, group=group))
+            return made[-1]
+
+        source = {"people": recipe.people, "photos": recipe.photos, "seed": recipe.seed}
+        prepare = add(
+            "prepare",
+            config.PrepareRecipe(name=name, source="synthetic", options=source, min_photos=min(20, recipe.photos)),
+            "Prepare the faces",
+            [],
+        )
+        pretrain = add("pretrain", PretrainRecipe(dataset=name, epochs=recipe.epochs, image_size=recipe.image_size,
+                                                  seed=recipe.seed), "Learn without names", [prepare])  # fmt: skip
+        add("embed", EmbedRecipe(dataset=name, model=pretrain.id, seed=recipe.seed), "Map the faces", [pretrain])
+        add("finetune", FinetuneRecipe(dataset=name, init=pretrain.id, epochs=recipe.finetune_epochs,
+                                       image_size=recipe.image_size, seed=recipe.seed),
+            "Learn the names", [pretrain])  # fmt: skip
+        for run in made:
+            jobs.start(self.workspace, run)
+        return made
+
+    def demo(self) -> list[Run]:
+        """Return the runs of the newest demo in their order, or nothing."""
+        grouped = [run for run in self.runs() if run.config["group"].startswith("demo-")]
+        newest = grouped[0].config["group"] if grouped else ""
+        return [run for run in reversed(grouped) if run.config["group"] == newest]
+
+    def _free_name(self, name: str) -> str:
+        """Return ``name``, or ``name@2``, … : a finished set never changes, so a second demo is its own set."""
+        used = {d.name for d in self.datasets()}
+        used |= {run.config["recipe"]["name"] for run in self.runs("prepare")}
+        number = 2
+        candidate = name
+        while candidate in used:
+            candidate, number = f"{name}@{number}", number + 1
+        return candidate
+
+    # -- looking at models ---------------------------------------------------------------------------------------
+
+    def encoder(self, run_id: str) -> "Encoder":
+        """Return the encoder of a trained run, kept in memory."""
+        from facessl.encoder import Encoder
+
+        run = self.run(run_id)
+        return self._keep(("encoder", run.id, _stamp(run.path / "model.json")), lambda: Encoder.from_run(run.path))
+
+    def gallery(self, run_id: str) -> "Gallery":
+        """Return the known faces of a trained run, kept in memory."""
+        from facessl.gallery import Gallery
+
+        run = self.run(run_id)
+        path = run.path / "gallery.npz"
+        if not path.exists():
+            raise RunError(f"{run.id} knows nobody yet: its set has no named people, or it is not finished.")
+        return self._keep(("gallery", run.id, _stamp(path)), lambda: Gallery.load(run.path))
+
+    def identify(self, run_id: str, image: np.ndarray, false_accept_rate: float = 0.01) -> "list[FaceAnswer]":
+        """Find every face of a picture (H, W, 3) uint8 RGB and say who it is, or that it is nobody known.
+
+        An empty list means that no face was found.
+        """
+        from facessl.recognition import identify_faces
+
+        run = self.run(run_id)
+        opened = self.dataset(run.config["recipe"]["dataset"])
+        return identify_faces(self.encoder(run_id), self.gallery(run_id), opened, image, false_accept_rate)
+
+    def sample(self, run_id: str, *, stranger: bool, seed: int) -> tuple[np.ndarray, str] | None:
+        """Return a new photo and who is on it, of a known person or a stranger, where the set's source draws people.
+
+        The photo is in no split. None when the set was made of real photos.
+        """
+        opened = self.dataset(self.run(run_id).config["recipe"]["dataset"])
+        recipe = config.build(config.PrepareRecipe, opened.info["recipe"])
+        plugin = registry.load("sources", opened.info["recipe"]["source"])
+        if not hasattr(plugin, "left_out"):
+            return None
+        options = recipe.plugin_options("sources")
+        source = plugin.left_out(options, 4, 10) if stranger else plugin.unseen(options, 10)
+        photo = source.photos[np.random.default_rng(seed).integers(len(source.photos))]
+        return source.read(photo), photo.person
+
+    def embedding(self, run_id: str) -> "StoredEmbedding":
+        """Return the vectors and the map of a finished embed run."""
+        from facessl import embeddings
+
+        run = self.run(run_id)
+        return self._keep(("embedding", run.id, _stamp(run.path / "result.json")), lambda: embeddings.load(run.path))
+
+    def clusters(self, run_id: str, k: int, seed: int = 0) -> "Clusters":
+        """Return the K-means clusters of an embed run; computed once for each k."""
+        from facessl import embeddings
+
+        stored = self.embedding(run_id)
+        opened = self.dataset(self.run(run_id).config["recipe"]["dataset"])
+        labels = opened.labels(np.arange(len(stored.embeddings)))
+        return self._keep(("clusters", run_id, str(k), str(seed)),
+                          lambda: embeddings.clusters(stored.embeddings, k, seed, labels))  # fmt: skip
+
+    def views(self, face: np.ndarray, recipe: ViewRecipe, count: int, size: int, seed: int) -> np.ndarray:
+        """Return ``count`` views of one face (S, S, 3): (count, size, size, 3) uint8, as training draws them."""
+        from facessl import views
+
+        faces = np.broadcast_to(face, (count, *face.shape))
+        return views.render(faces, views.draw(count, recipe, np.random.default_rng(seed)), size)
+
+    def _keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
+        """Return the kept value of ``key``, made on first use; a few of each kind stay."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            self._kept[key] = value = make()
+            same_kind = [other for other in self._kept if other[0] == key[0]]
+            for old in same_kind[: -_KEPT_MODELS if key[0] != "clusters" else -64]:
+                del self._kept[old]
+            return value

@@ -1,0 +1,155 @@
+"""What a worker process does: wait for its turn, do the run's work from start to end, say how it ended."""
+
+import dataclasses
+import os
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facessl import devices, jobs, runs
+from facessl.config import EmbedRecipe
+from facessl.dataset import open_dataset
+from facessl.errors import FaceSSLError, Stopped
+from facessl.runs import Run
+
+
+def work(workspace: Path, run_id: str) -> str:
+    """Carry a run to its end and return the state it ended in.
+
+    However the work ends, the status says so; what nobody foresaw leaves its traceback in the log.
+    """
+    run = runs.find(workspace, run_id)
+    with jobs.held(run):
+        os.nice(10)  # the pages come first
+        attempts = runs.read_json(run.path / "status.json")["attempts"] + 1
+        run.update(state="queued", attempts=attempts)
+        try:
+            jobs.wait_for_parents(workspace, run)
+            queue = devices.queue_name(runs.read_json(run.path / "config.json")["recipe"].get("device", "cpu"))
+            with jobs.turn(workspace, run, queue):
+                run.update(state="running", message="Starting.", started=runs.now())
+                with runs.timed(run):
+                    result = _WORK[run.kind](run, workspace)
+                result["seconds"] = run.status().seconds
+                runs.write_json(run.path / "result.json", result)
+                run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
+        except Stopped as stop:
+            run.update(state="stopped", message=str(stop), seconds_left=None, finished=runs.now())
+        except FaceSSLError as error:
+            _fail(run, str(error))
+        except MemoryError:
+            _fail(run, "The machine's memory is full; choose a smaller batch or image size.")
+        except OSError as error:
+            traceback.print_exc()
+            _fail(run, f"A file could not be read or written: {error.strerror or error} ({error.filename or 'no name'}).")
+        except Exception as error:  # the last place that can tell the person anything
+            traceback.print_exc()
+            _fail(run, f"Something nobody foresaw: {type(error).__name__}: {error}. The log has the details.")
+        return run.status().state
+
+
+def _fail(run: Run, sentence: str) -> None:
+    run.update(state="failed", message="Failed.", error=sentence, seconds_left=None, finished=runs.now())
+
+
+def _prepare(run: Run, workspace: Path) -> dict[str, Any]:
+    from facessl import preparation
+
+    return preparation.prepare(run, workspace)
+
+
+def _pretrain(run: Run, workspace: Path) -> dict[str, Any]:
+    from facessl import pretraining
+
+    result = pretraining.pretrain(run, workspace)
+    return result | _know_people(run, workspace)
+
+
+def _finetune(run: Run, workspace: Path) -> dict[str, Any]:
+    from facessl import finetuning
+
+    result = finetuning.finetune(run, workspace)
+    return result | _know_people(run, workspace)
+
+
+def _know_people(run: Run, workspace: Path) -> dict[str, Any]:
+    """Give a trained model its gallery, so that it can identify at once; return how well it does so."""
+    from facessl import gallery, recognition
+    from facessl.encoder import Encoder
+
+    dataset = open_dataset(workspace, run.config["recipe"]["dataset"])
+    rows = dataset.rows("train", "val", "test")
+    if not len(rows) or not dataset.people:
+        return {}  # nobody has a name, so there is nobody to know
+    run.update(message="Remembering the known faces.")
+    encoder = Encoder.from_run(run.path)
+    embeddings, labels = encoder.embed(dataset.faces[rows]), dataset.labels(rows)
+    splits = dataset.kept["split"].to_numpy()[rows]
+    known = gallery.build(embeddings, labels, splits, dataset.people)
+    known = dataclasses.replace(known, faces=rows[known.faces])
+    known.save(run.path)
+    if not len(known.impostors):
+        return {}  # no val faces: it knows people, but not how alike strangers are
+    probes, truth = embeddings[splits == "test"], labels[splits == "test"]
+    strangers = recognition.stranger_faces(dataset)
+    if len(strangers):
+        probes = np.concatenate([probes, encoder.embed(strangers)])
+        truth = np.concatenate([truth, np.full(len(strangers), -1)])
+    return {"identification": gallery.evaluate(known, probes, truth, known.threshold())}
+
+
+def _embed(run: Run, workspace: Path) -> dict[str, Any]:
+    from facessl import embeddings
+
+    recipe: EmbedRecipe = run.recipe()
+    dataset = open_dataset(workspace, recipe.dataset)
+    device = devices.pick(recipe.device)
+    run.update(device=device.name, message="Computing the embeddings.", step=0, steps=len(dataset.faces))
+    start = time.monotonic()
+    vectors = _vectors(run, recipe, workspace, dataset.faces)
+    speed = len(vectors) / max(time.monotonic() - start, 1e-9)
+    run.check_stop()
+    run.update(message="Drawing the map.", images_per_second=round(speed, 1))
+    drawn = embeddings.project(vectors, neighbours=recipe.neighbours, min_dist=recipe.min_dist, seed=recipe.seed)
+    embeddings.store(run.path, vectors, drawn)
+    return {
+        "run": run.id,
+        "dataset": recipe.dataset,
+        "model": recipe.model,
+        "device": device.name,
+        "images_per_second": round(speed, 1),
+        "metrics": {"faces": len(vectors), "dimensions": vectors.shape[1]},
+    }
+
+
+def _vectors(run: Run, recipe: EmbedRecipe, workspace: Path, faces: np.ndarray) -> np.ndarray:
+    from facessl import baselines, registry, training
+    from facessl.encoder import Encoder
+
+    def progress(done: int) -> None:
+        run.check_stop()
+        run.update(step=done, steps=len(faces))
+
+    if recipe.model == "pixels":
+        return baselines.pixel_embeddings(np.asarray(faces), recipe.image_size)
+    if recipe.model in ("untrained", "imagenet"):
+        options = registry.load("backbones", recipe.backbone).Options().model_dump()
+        if recipe.model == "untrained":
+            encoder = Encoder.untrained(recipe.backbone, options, recipe.image_size, recipe.seed, recipe.device)
+        else:
+            encoder = training.imagenet_encoder(recipe.backbone, options, recipe.image_size, workspace, recipe.device)
+    else:
+        encoder = Encoder.from_run(workspace / "runs" / recipe.model, recipe.device)
+    return encoder.embed(faces, progress)
+
+
+_WORK: dict[str, Callable[[Run, Path], dict[str, Any]]] = {
+    "prepare": _prepare,
+    "pretrain": _pretrain,
+    "finetune": _finetune,
+    "embed": _embed,
+}

@@ -1,0 +1,76 @@
+"""The pictures of a run while it works: what it has prepared, how it learns. Shared by Home and the runs' own pages."""
+
+from typing import Any
+
+import streamlit as st
+
+from facessl.runs import Run
+from pages._shared.words import count, percent
+
+CHART = {"displayModeBar": False}
+
+
+def contact_sheet(run: Run) -> None:
+    """Show the latest faces that a preparation has cut out, if there are any yet."""
+    sheet = run.path / "preview.jpg"
+    if sheet.exists():
+        # Read at once: the worker replaces the file while we look.
+        st.image(sheet.read_bytes(), caption="The latest faces", width="stretch")
+    else:
+        st.caption("The first faces appear here in a moment.")
+
+
+def pretrain_curves(run: Run, *, key: str) -> None:
+    """Draw how pre-training goes: k-NN accuracy over its two reference lines, and the loss under ln(2N − 1)."""
+    rows = run.metrics()
+    learnt = [row for row in rows if "loss" in row]
+    if not rows:
+        st.caption("The first point comes before the first epoch: how well the untrained network and raw pixels do.")
+        return
+    from facessl import figures
+
+    start = rows[0]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        if start.get("knn_accuracy") is None:
+            st.caption("This set has no named faces in its val part, so there is no k-NN accuracy.")
+        else:
+            st.markdown("**k-NN accuracy on val**: are faces of one person neighbours?")
+            figure = figures.knn_curve(rows, start.get("knn_pixels"), start["knn_accuracy"])
+            st.plotly_chart(figure, key=f"{key}-knn", config=CHART)
+    with right:
+        st.markdown("**Loss**: below the line it has learnt something.")
+        chance = learnt[-1].get("chance") if learnt else start.get("chance")
+        if learnt:
+            st.plotly_chart(figures.loss_curve(learnt, chance), key=f"{key}-loss", config=CHART)
+        else:
+            st.caption("The first epoch is running.")
+    st.markdown(pretrain_sentence(rows))
+
+
+def pretrain_sentence(rows: list[dict[str, Any]]) -> str:
+    """Return in one sentence whether it learns, with what it is compared to; "" when nothing was measured."""
+    measured = [row for row in rows if row.get("knn_accuracy") is not None]
+    if len(measured) < 2 or "loss" not in measured[-1]:
+        return ""
+    start, now = measured[0], measured[-1]["knn_accuracy"]
+    pixels = start.get("knn_pixels")
+    best = max(start["knn_accuracy"], pixels or 0.0)
+    of = f" of {count(start['knn_photos'], 'photo')}" if "knn_photos" in start else ""
+    text = (
+        f"Without a single name it now finds {percent(now)}{of} next to the right person; "
+        f"the untrained network {percent(start['knn_accuracy'])}"
+    )
+    text += f", raw pixels {percent(pixels)}." if pixels is not None else "."
+    return text if now > best else text + " So far that is no better than doing nothing."
+
+
+def finetune_curves(run: Run, *, key: str) -> None:
+    """Draw train and validation accuracy of a classifier, epoch by epoch."""
+    rows = run.metrics()
+    if not rows:
+        st.caption("The first point comes after the first epoch.")
+        return
+    from facessl import figures
+
+    st.plotly_chart(figures.accuracy_curves(rows), key=f"{key}-accuracy", config=CHART)

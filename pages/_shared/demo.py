@@ -1,0 +1,147 @@
+"""The demo on Home: the step that works now, what the others have shown, and what came out."""
+
+import streamlit as st
+
+from facessl.runs import ACTIVE, RESUMABLE, Run
+from pages._shared import results
+from pages._shared.backend import studio
+from pages._shared.curves import CHART, contact_sheet, finetune_curves, pretrain_curves
+from pages._shared.path import PAGE_OF, PAGE_TITLE, link_to
+from pages._shared.run_panel import progress_share, progress_text, run_log
+from pages._shared.widgets import shown_errors, state_badge
+from pages._shared.words import count, duration, percent
+
+WHAT = {
+    "prepare": "Photos become faces",
+    "pretrain": "It learns from faces without names",
+    "embed": "The map of all faces",
+    "finetune": "It learns the names",
+}
+
+
+def stage(demo: list[Run]) -> None:
+    """Show the demo: the step that works now on top, what is done below it, newest first."""
+    states = {run.id: run.status() for run in demo}
+    done = all(status.state == "finished" for status in states.values())
+    stage_head(demo, done)
+    if done:
+        demo_result(demo)
+    begun = [run for run in demo if states[run.id].state != "queued" and (run.metrics() or _has_pictures(run))]
+    current = next((run for run in demo if states[run.id].state in ("running", "stopping")), None)
+    if current is not None and current not in begun:
+        begun.append(current)
+    # While it works: what happens now on top. Afterwards: the story from its beginning.
+    order = demo if done else sorted(begun, key=lambda run: (run is not current, -demo.index(run)))
+    for run in order:
+        show_step(run)
+
+
+def _has_pictures(run: Run) -> bool:
+    return (run.path / "preview.jpg").exists() or run.status().state == "finished"
+
+
+def stage_head(demo: list[Run], done: bool) -> None:
+    active = [run for run in demo if run.status().state in ACTIVE]
+    lost = [run for run in demo if run.status().state in RESUMABLE]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("The demo", anchor=False, width="content")
+        took = sum(run.status().seconds for run in demo)
+        st.caption(f"{'took' if done else 'so far'} {duration(took)}", width="content")
+        st.space("stretch")
+        if active and st.button("Stop the demo", icon=":material/stop:"):
+            for run in active:
+                studio().stop(run.id)
+            st.rerun()
+        if not active and lost and st.button("Resume the demo", icon=":material/play_arrow:", type="primary"):
+            with shown_errors():
+                studio().resume(lost[0].id)
+                st.rerun()
+    for run in lost:
+        if error := run.status().error:
+            st.error(f"{run.title}: {error}", icon=":material/error:")
+
+
+def show_step(run: Run) -> None:
+    """One step of the demo: what it does, how far it is, what there is to see."""
+    status = run.status()
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{WHAT[run.kind]}**", width="content")
+            with st.container(width="content"):
+                state_badge(status.state)
+            st.caption(progress_text(status), width="content")
+            st.space("stretch")
+            if status.state == "finished":
+                st.page_link(
+                    PAGE_OF[run.kind], label=f"Open {PAGE_TITLE[run.kind]}", icon=":material/arrow_forward:",
+                    icon_position="right", query_params=link_to(run),
+                )  # fmt: skip
+        if status.state in ACTIVE:
+            st.progress(progress_share(status), text=status.message or "Starting.")
+        show_pictures(run)
+        run_log(run)
+
+
+def show_pictures(run: Run) -> None:
+    """What there is to see of a run, while it works and afterwards."""
+    if run.kind == "prepare":
+        contact_sheet(run)
+    elif run.kind == "pretrain":
+        pretrain_curves(run, key=run.id)
+    elif run.kind == "embed":
+        demo_map(run)
+    else:
+        finetune_curves(run, key=run.id)
+
+
+def demo_map(run: Run) -> None:
+    if run.status().state != "finished":
+        st.caption("Each face becomes a point; faces that the network finds alike lie close together.")
+        return
+    from facessl import figures
+
+    dataset = studio().dataset(run.config["recipe"]["dataset"])
+    stored = studio().embedding(run.id)
+    labels = dataset.kept["label"].to_numpy()
+    figure = figures.embedding_map(stored.map[:, 0], stored.map[:, 1], labels, dataset.people)
+    st.plotly_chart(figure, key=f"{run.id}-map", config=CHART)
+
+
+def demo_result(demo: list[Run]) -> None:
+    """Say in plain figures what came out, and lead on to Identify."""
+    by_kind = {run.kind: run for run in demo}
+    learnt = (by_kind["pretrain"].result() or {}).get("metrics", {})
+    classifier = by_kind["finetune"]
+    named = (classifier.result() or {}).get("metrics", {})
+    with st.container(border=True):
+        columns = st.grid(4, min_column_width=200)
+        if learnt.get("knn_accuracy") is not None:
+            gain = learnt["knn_accuracy"] - max(learnt["knn_pixels"], learnt["knn_untrained"])
+            columns.metric(
+                "k-NN accuracy, learnt without names", percent(learnt["knn_accuracy"]), f"{gain * 100:+.1f} points",
+                delta_description="over both",
+                help="Each val face is named by a vote of its nearest train faces. "
+                "The gain is over the better of the other two.",
+            )  # fmt: skip
+            columns.metric("… of raw pixels", percent(learnt["knn_pixels"]))
+            columns.metric("… of the untrained network", percent(learnt["knn_untrained"]))
+        if named.get("top1") is not None:
+            columns.metric(
+                "Top-1 on test, fine-tuned", percent(named["top1"]),
+                help="Share of test photos whose first answer is the right person, after learning from the names.",
+            )  # fmt: skip
+        st.markdown(named_sentence(classifier))
+        if st.button("Now identify a face", type="primary", icon=":material/person_search:"):
+            st.switch_page("pages/identify.py", query_params=link_to(classifier))
+
+
+def named_sentence(classifier: Run) -> str:
+    """Return how the fine-tuned network does beside the best plain method on the same test photos."""
+    score = results.test_score(classifier)
+    if score is None:
+        return ""
+    _, verdict = results.verdict(score, results.baseline_scores(classifier))
+    interval = f"95 % interval {percent(score.low, 0)} to {percent(score.high, 0)}"
+    photos = count(score.photos, f"{score.split} photo")
+    named = f"After learning the names, {score.how}, it names {percent(score.share)} of {photos} rightly"
+    return f"{named} ({interval}). {verdict}"

@@ -1,0 +1,182 @@
+"""A form out of a recipe: bounds, help and defaults come from the model, so a setting is written down once."""
+
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+import streamlit as st
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from facessl import registry
+from facessl.config import Recipe
+from pages._shared.words import label
+
+Choices = Mapping[str, Sequence[Any]]
+
+
+def recipe_form(  # noqa: PLR0913 - what may differ from form to form, all named
+    model: type[BaseModel],
+    *,
+    key: str,
+    defaults: Mapping[str, Any] | None = None,
+    hide: Sequence[str] = (),
+    main: Sequence[str] | None = None,
+    choices: Choices | None = None,
+) -> dict[str, Any]:
+    """Draw a widget for each setting of a recipe or of a plug-in's ``Options``, and return the values.
+
+    Call it inside ``st.form`` (the caller draws the button), or outside where every move shall count at once.
+
+    Args:
+        model: Whose fields to show.
+        key: Begins the keys of all widgets (``<key>-<field>``); another key is another set of values.
+        defaults: Replaces the model's own defaults.
+        hide: Fields not shown and not returned.
+        main: Shown first, in this order; the others fold away under "More settings". None shows all alike.
+        choices: For text fields that are one of a list known only now, and for lists of such.
+
+    Returns:
+        Field -> value, ready for ``config.build``; a nested recipe is a dict of its own.
+    """
+    given = dict(defaults or {})
+    shown = [name for name in model.model_fields if name not in hide and not _is_free_dict(model.model_fields[name])]
+    nested = [name for name in shown if _recipe_of(model.model_fields[name])]
+    plain = [name for name in shown if name not in nested]
+    first = plain if main is None else [name for name in main if name in plain]
+    rest = [name for name in plain if name not in first]
+
+    def draw(names: Sequence[str]) -> dict[str, Any]:
+        return _fields(model, names, key, given, choices or {})
+
+    values = draw(first)
+    for name in nested:
+        inner = _recipe_of(model.model_fields[name])
+        assert inner is not None
+        start = given.get(name, model.model_fields[name].default)
+        start = start.model_dump() if isinstance(start, BaseModel) else start
+        with st.expander(label(name)):
+            values[name] = recipe_form(inner, key=f"{key}-{name}", defaults=start)
+    if rest:
+        with st.expander("More settings"):
+            values |= draw(rest)
+    return values
+
+
+def plugin_select(kind: str, text: str, *, key: str, default: str | None = None, hide: Sequence[str] = ()) -> str:
+    """Let one plug-in of ``sources``, ``methods`` or ``backbones`` be chosen by its title.
+
+    It changes which options a form shows, so it stands outside ``st.form``.
+    """
+    names = [name for name in registry.names(kind) if name not in hide]
+    titles = {name: registry.load(kind, name).TITLE for name in names}
+    index = names.index(default) if default in names else 0
+    name: str = st.selectbox(text, names, index=index, key=key, format_func=titles.__getitem__, persist_state="session")
+    return name
+
+
+def plugin_options(kind: str, name: str, *, key: str, defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Draw the options of one plug-in; keys carry its name, so another plug-in starts from its own defaults."""
+    return recipe_form(registry.load(kind, name).Options, key=f"{key}-{name}", defaults=defaults)
+
+
+def _fields(
+    model: type[BaseModel], names: Sequence[str], key: str, defaults: Mapping[str, Any], choices: Choices
+) -> dict[str, Any]:
+    if not names:
+        return {}
+    values = {}
+    grid = st.grid(3, min_column_width=200, vertical_alignment="bottom", gap=("small", "medium"))
+    for name in names:
+        field = model.model_fields[name]
+        value = defaults.get(name, field.get_default(call_default_factory=True))
+        with grid.cell():
+            values[name] = field_widget(name, field, value, key=f"{key}-{name}", choices=choices.get(name))
+    return values
+
+
+def field_widget(name: str, field: FieldInfo, value: Any, *, key: str, choices: Sequence[Any] | None = None) -> Any:
+    """Draw the widget that suits a field, and return its value.
+
+    Raises:
+        TypeError: No widget suits the field's type; it belongs in ``hide``.
+    """
+    # Kept over page changes: a form half filled in survives a look at another page.
+    common: dict[str, Any] = {"key": key, "help": field.description, "persist_state": "session"}
+    text, kind = label(name), _plain_type(field.annotation)
+    if get_origin(kind) is tuple:
+        return tuple(
+            st.multiselect(text, list(choices or ()), default=[v for v in value if v in (choices or ())], **common)
+        )
+    if get_origin(kind) is Literal or choices:
+        options = list(choices or get_args(kind))
+        return st.selectbox(text, options, index=options.index(value) if value in options else 0, **common)
+    if kind is bool:
+        return st.toggle(text, value=bool(value), **common)
+    if kind is int:
+        low, high = bounds(field)
+        return st.number_input(text, min_value=_whole(low), max_value=_whole(high), value=int(value), step=1, **common)
+    if kind is float:
+        return _float_widget(text, field, float(value), common)
+    if kind is str:
+        return st.text_input(text, value=value, **common).strip()
+    raise TypeError(f"{name} is a {kind}; hide it, or give forms.py a widget for it")
+
+
+def _float_widget(text: str, field: FieldInfo, value: float, common: dict[str, Any]) -> float:
+    low, high = bounds(field)
+    if low is None or high is None or _open_ended(field) or 0 < value < (high - low) / 100:
+        # Rates of 0.0003 have no place on a slider from 0 to 1.
+        step = 10 ** _magnitude(value)
+        return st.number_input(text, min_value=low, max_value=high, value=value, step=step, format="%g", **common)
+    step = 1.0 if high - low > 20 else 0.05 if high - low > 1.5 else 0.01
+    return st.slider(text, min_value=low, max_value=high, value=value, step=step, **common)
+
+
+def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
+    """Return the least and greatest value a number field names; an excluded bound is moved in a little."""
+    low: float | None = None
+    high: float | None = None
+    for rule in field.metadata:
+        low = getattr(rule, "ge", low)
+        high = getattr(rule, "le", high)
+        if (above := getattr(rule, "gt", None)) is not None:
+            low = above + (1 if field.annotation is int else 1e-6)
+        if (below := getattr(rule, "lt", None)) is not None:
+            high = below - (1 if field.annotation is int else 1e-6)
+    return (None if low is None else float(low)), (None if high is None else float(high))
+
+
+def _open_ended(field: FieldInfo) -> bool:
+    return any(
+        getattr(rule, "gt", None) is not None or getattr(rule, "lt", None) is not None for rule in field.metadata
+    )
+
+
+def _magnitude(value: float) -> int:
+    """Return the exponent of the digit a step should move: 3e-4 -> -4, 0.2 -> -2."""
+    if value <= 0:
+        return -3
+    exponent = int(f"{value:e}".split("e")[1])
+    return exponent if exponent < -1 else exponent - 1
+
+
+def _whole(bound: float | None) -> int | None:
+    return None if bound is None else int(bound)
+
+
+def _plain_type(annotation: Any) -> Any:
+    """Return the type without an optional None beside it."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation
+
+
+def _recipe_of(field: FieldInfo) -> type[Recipe] | None:
+    kind = _plain_type(field.annotation)
+    return kind if isinstance(kind, type) and issubclass(kind, Recipe) else None
+
+
+def _is_free_dict(field: FieldInfo) -> bool:
+    """Return whether a field carries a plug-in's options; they are drawn by ``plugin_options``."""
+    return get_origin(field.annotation) is dict

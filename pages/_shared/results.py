@@ -1,0 +1,103 @@
+"""What finished runs reached: rows with their split, photos and interval, and honest sentences. Plain data only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facessl.metrics import wilson_interval
+from facessl.runs import Run, read_json
+from pages._shared.words import count, percent
+
+
+@dataclass(frozen=True)
+class Score:
+    """One accuracy with everything that has to be said beside it."""
+
+    name: str
+    how: str  # frozen, fine-tuned, or a plain method
+    measure: str  # what was counted
+    split: str
+    photos: int
+    share: float  # 0..1
+    low: float  # 95 % interval
+    high: float
+    labels: float | None  # share of the train labels that were used; None where no name was needed
+    run: str  # id of the run it was measured in
+
+
+def trained_how(recipe: dict[str, Any]) -> str:
+    """Return in words whether a fine-tune run trained the network or only the layer on top."""
+    return "frozen" if recipe["mode"] == "frozen" else "fine-tuned"
+
+
+def test_score(run: Run, name: str = "") -> Score | None:
+    """Return a finished fine-tune run's top-1 on ``test``, or None while there is none."""
+    result = run.result()
+    if result is None:
+        return None
+    found, recipe = result["metrics"], run.config["recipe"]
+    return Score(
+        name or run.title, trained_how(recipe), "top-1", "test", int(found["photos"]), found["top1"],
+        *found["top1_interval"], recipe["label_fraction"], run.id,
+    )  # fmt: skip
+
+
+def val_scores(run: Run) -> list[Score]:
+    """Return a finished pre-training's k-NN on ``val``, with the two lines it had to beat; [] without names."""
+    found = (run.result() or {}).get("metrics", {})
+    if found.get("knn_accuracy") is None or not found.get("knn_photos"):
+        return []
+    photos = int(found["knn_photos"])
+
+    def score(name: str, how: str, share: float) -> Score:
+        low, high = wilson_interval(round(share * photos), photos)
+        return Score(name, how, "k-NN", "val", photos, share, low, high, None, run.id)
+
+    scores = [score(run.title, "frozen", found["knn_accuracy"])]
+    if found.get("knn_untrained") is not None:
+        scores.append(score("Untrained network", "plain method", found["knn_untrained"]))
+    if found.get("knn_pixels") is not None:
+        scores.append(score("Raw pixels", "plain method", found["knn_pixels"]))
+    return scores
+
+
+def baseline_scores(run: Run) -> list[Score]:
+    """Return the plain methods on the same train and test photos as a finished fine-tune run."""
+    path = run.path / "report.json"
+    if not path.exists():
+        return []
+    labels = run.config["recipe"]["label_fraction"]
+    return [
+        Score(_capital(row["name"]), "plain method", "top-1", "test", int(row["photos"]), row["top1"], row["low"],
+              row["high"], labels, run.id)
+        for row in read_json(path)["baselines"]
+    ]  # fmt: skip
+
+
+def verdict(network: Score, baselines: Sequence[Score]) -> tuple[bool, str]:
+    """Return whether the network leads, and the sentence that says so, or says that it does not."""
+    if not baselines:
+        return True, "No plain method was measured beside it."
+    best = max(baselines, key=lambda score: score.share)
+    gap = (network.share - best.share) * 100
+    overlap = network.low <= best.high and best.low <= network.high
+    doubt = (
+        f" With {count(network.photos, 'test photo')} the 95 % intervals overlap, so this is not settled."
+        if overlap
+        else ""
+    )
+    if abs(gap) < 0.05:
+        return False, f"The network does as well as {best.name}, no better ({percent(best.share)}).{doubt}"
+    if gap < 0:
+        return False, (
+            f"The network loses here: {best.name}, a plain method on the same photos, reaches {percent(best.share)}, "
+            f"{-gap:.1f} points more.{doubt}"
+        )
+    return (
+        True,
+        f"The network leads the best plain method, {best.name} ({percent(best.share)}), by {gap:.1f} points.{doubt}",
+    )
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]

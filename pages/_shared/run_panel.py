@@ -1,0 +1,96 @@
+"""A run, live: state, progress, what it says, stop and resume, and its log."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from facessl.runs import ACTIVE, RESUMABLE, Run, Status
+from pages._shared.backend import studio
+from pages._shared.widgets import shown_errors, state_badge
+from pages._shared.words import duration
+
+
+def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, every: float = 1.5) -> Status:
+    """Show a run and, while it is worked on, keep showing it; ``draw(run)`` adds the page's curves or pictures.
+
+    When the run ends, the whole page is drawn once more. Returns the state at the time of the call.
+    """
+    status = run.status()
+    live = status.state in ACTIVE
+    # The timer lives in the browser and is there only while somebody works on the run.
+    panel = st.fragment(_panel, run_every=every if live else None)
+    panel(run, draw, key, live)
+    return status
+
+
+def _panel(run: Run, draw: Callable[[Run], None] | None, key: str, was_live: bool) -> None:
+    status = run.status()
+    if was_live and status.state not in ACTIVE:
+        st.rerun()
+    run_header(run, status, key=key)
+    if draw is not None:
+        draw(run)
+    run_log(run)
+
+
+def run_header(run: Run, status: Status, *, key: str) -> None:
+    """Show a run's name, state, progress and figures, with the button that fits its state."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{run.title}**", width="content")
+        with st.container(width="content"):
+            state_badge(status.state)
+        st.space("stretch")
+        run_button(run, status, key=key)
+    if status.state in ACTIVE:
+        st.progress(progress_share(status), text=status.message or "Starting.")
+        st.caption(progress_text(status))
+    elif status.state == "failed":
+        st.error(status.error or "It failed without saying why; its log below may.", icon=":material/error:")
+    elif status.state in RESUMABLE:
+        st.info(f"{status.message} Its work is kept: **Resume** goes on from there.", icon=":material/info:")
+    elif figures := progress_text(status):
+        st.caption(figures)
+
+
+def run_button(run: Run, status: Status, *, key: str) -> None:
+    """Draw Stop or Resume, whichever the state allows."""
+    if status.state in ACTIVE:
+        stopping = status.state == "stopping"
+        label = "Stopping" if stopping else "Stop"
+        if st.button(label, icon=":material/stop:", key=f"{key}-stop-{run.id}", disabled=stopping):
+            with shown_errors():
+                studio().stop(run.id)
+                st.rerun()
+    elif status.state in RESUMABLE and st.button(
+        "Resume", icon=":material/play_arrow:", key=f"{key}-resume-{run.id}", type="primary"
+    ):
+        with shown_errors():
+            studio().resume(run.id)
+            st.rerun()
+
+
+def progress_share(status: Status) -> float:
+    """Return how much is done, 0 to 1."""
+    return min(1.0, max(0.0, status.step / status.steps)) if status.steps else 0.0
+
+
+def progress_text(status: Status) -> str:
+    """Return the figures of a run in one quiet line."""
+    active = status.state in ACTIVE
+    parts = [
+        f"epoch {status.epoch} of {status.epochs}" if status.epochs else "",
+        f"{status.images_per_second:,.0f} images/s" if status.images_per_second else "",
+        f"{duration(status.seconds_left)} left" if active and status.seconds_left is not None else "",
+        f"{duration(status.seconds)} so far" if active and status.seconds else "",
+        f"took {duration(status.seconds)}" if not active and status.seconds else "",
+        status.device,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def run_log(run: Run) -> None:
+    """Offer the end of the worker's log, folded away."""
+    text = run.log_text()
+    if text:
+        with st.expander("Log", icon=":material/notes:"):
+            st.code(text, language=None, wrap_lines=True, height=300)

@@ -1,0 +1,76 @@
+"""Numbers and states in words; plain text, no Streamlit."""
+
+import math
+
+# What people read for a run's state, and the badge's colour and icon.
+STATES = {
+    "queued": ("Waiting", "gray", ":material/schedule:"),
+    "running": ("Running", "blue", ":material/play_arrow:"),
+    "stopping": ("Stopping", "orange", ":material/stop_circle:"),
+    "stopped": ("Stopped", "orange", ":material/pause_circle:"),
+    "finished": ("Finished", "green", ":material/check_circle:"),
+    "failed": ("Failed", "red", ":material/error:"),
+    "interrupted": ("Interrupted", "orange", ":material/power_off:"),
+}
+
+# Labels that are not simply the field's name in plain letters.
+LABELS = {
+    "align": "Turn the eyes level",
+    "also": "Further sets, nameless",
+    "aspect": "Stretch, at most",
+    "blur": "Blur, how often",
+    "blur_max": "Largest blur",
+    "crop_max": "Largest crop",
+    "crop_min": "Smallest crop",
+    "flip": "Mirrored, how often",
+    "grey": "Grey, how often",
+    "hidden_dim": "Width of the head",
+    "image_size": "Image side in pixels",
+    "init": "Start from",
+    "jitter": "Colour shift, how often",
+    "knn_k": "k of the k-NN",
+    "label_fraction": "Share of the labels",
+    "margin": "Border around the face",
+    "min_dist": "UMAP: least distance",
+    "min_neighbors": "Haar: votes needed",
+    "min_photos": "Least photos of a person",
+    "neighbours": "UMAP: neighbours",
+    "projection_dim": "Size of the projection",
+    "scale_factor": "Haar: pyramid step",
+    "size": "Side in pixels",
+    "split_seed": "Seed of the split",
+    "threads": "CPU threads",
+    "train_share": "Share for train",
+    "unnamed": "Photos without a name",
+    "val_share": "Share for val",
+    "workers": "Processes",
+}
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time span in two units at most: ``4 min 10 s``; a dash when it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share in 0..1 as ``71.4 %``; a dash when it is not known."""
+    return "–" if share is None else f"{share * 100:.{digits}f} %"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return ``1 person``, ``5,749 people``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def label(field: str) -> str:
+    """Return a setting's name as people read it."""
+    return LABELS.get(field, field.replace("_", " ").capitalize())

@@ -1,0 +1,62 @@
+"""Data: photos become a set of aligned faces, and every step of it can be looked at."""
+
+import streamlit as st
+
+from facessl.runs import ACTIVE, RESUMABLE
+from pages._shared.backend import studio
+from pages._shared.curves import contact_sheet
+from pages._shared.dataset_view import dataset_view
+from pages._shared.prepare_form import prepare_form
+from pages._shared.run_panel import run_panel
+from pages._shared.widgets import choose, open_tab, page_tabs, page_title, pick_dataset
+
+LOOK, PREPARE = "Look at a set", "Prepare a new set"
+TABS = "data-tabs"
+STARTED = "data-started"  # the preparation started here, so that its set opens when it is done
+
+
+def data() -> None:
+    page_title(
+        "Data",
+        "Photos are split into train, val and test, faces are found, turned level, cropped and packed. "
+        "What was taken, and what was refused and why, is all here.",
+    )
+    open_finished()
+    has_sets = bool(studio().datasets())
+    look, prepare = page_tabs([LOOK, PREPARE], key=TABS, first=LOOK if has_sets else PREPARE)
+    if look.open:
+        with look:
+            look_at_a_set()
+    if prepare.open:
+        with prepare:
+            prepare_a_set()
+
+
+def open_finished() -> None:
+    """Once the preparation started here is done, its set is what the page shows."""
+    run_id = st.session_state.get(STARTED)
+    if run_id and studio().run(run_id).status().state == "finished":
+        del st.session_state[STARTED]
+        choose("dataset", studio().run(run_id).config["recipe"]["name"], key="data-dataset")
+        open_tab(TABS, LOOK)
+
+
+def look_at_a_set() -> None:
+    dataset = pick_dataset(key="data-dataset")
+    if dataset is None:
+        st.info("There is no prepared set yet. Make one under **Prepare a new set**.", icon=":material/info:")
+        return
+    dataset_view(dataset)
+
+
+def prepare_a_set() -> None:
+    unfinished = [run for run in studio().runs("prepare") if run.status().state in (*ACTIVE, *RESUMABLE)]
+    for run in unfinished[:3]:  # older ones are of no interest here
+        with st.container(border=True):
+            run_panel(run, contact_sheet, key="data")
+    if run_id := prepare_form():
+        st.session_state[STARTED] = run_id
+        st.rerun()
+
+
+data()

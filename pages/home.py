@@ -1,0 +1,104 @@
+"""Home: what this is, how far the workspace has come, and one button that shows it all."""
+
+from typing import Any
+
+import streamlit as st
+
+from facessl.config import DemoRecipe
+from facessl.runs import ACTIVE, Run
+from pages._shared.backend import studio
+from pages._shared.demo import stage
+from pages._shared.forms import recipe_form
+from pages._shared.path import Step, link_to, path_steps
+from pages._shared.run_panel import progress_share
+from pages._shared.widgets import page_title, shown_errors, state_badge
+
+DEMO_MAIN = ("people", "photos", "epochs")
+
+
+def home() -> None:
+    page_title(
+        "Watch a model learn to tell people apart",
+        "Take face photos, most of them without a name. A network first learns from the faces alone, then from the few "
+        "names there are, and then says who is on a new photo, or that it does not know.",
+    )
+    demo = studio().demo()
+    live = any(run.status().state in ACTIVE for run in studio().runs()) or studio().device() is None
+    if not demo:
+        demo_start("Run the demo", primary=True)
+    # One timer for the whole page: cards, what runs now, and the demo's pictures belong together.
+    st.fragment(overview, run_every=1.5 if live else None)(demo, live)
+    if demo and not any(run.status().state in ACTIVE for run in demo):
+        st.divider()
+        demo_start("Run the demo again", primary=False)
+
+
+def demo_start(label: str, *, primary: bool) -> None:
+    """The button, and the sizes for who wants another demo than the usual one."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        pressed = st.button(label, type="primary" if primary else "secondary", icon=":material/play_circle:")
+        st.caption(
+            "Generated people, so nobody's privacy is touched. A few minutes on a laptop, with something to watch "
+            "all the way.",
+            width="content",
+        )
+    with st.expander("A smaller or larger demo"):
+        settings = recipe_form(DemoRecipe, key="demo", main=DEMO_MAIN)
+    if pressed:
+        with shown_errors():
+            studio().start_demo(settings)
+            st.rerun()
+
+
+def overview(demo: list[Run], was_live: bool) -> None:
+    """The live part of the page."""
+    machine()
+    steps = path_steps(studio())
+    path_cards(steps)
+    if demo:
+        stage(demo)
+    still_live = any(run.status().state in ACTIVE for run in studio().runs()) or studio().device() is None
+    if was_live and not still_live:
+        st.rerun()
+
+
+def machine() -> None:
+    """Which device works here, and what it works on now."""
+    device = studio().device()
+    if device is None:
+        where = "Finding out which device there is …"
+    else:
+        where = f"Computes on **{device.name}** in {device.precision}, {device.memory_gib:.0f} GiB of memory"
+    running = [run.title for run in studio().active() if run.status().state != "queued"]
+    waiting = sum(run.status().state == "queued" for run in studio().active())
+    now = f"runs now: **{running[0]}**" if running else "nothing runs now"
+    more = f", {waiting} waiting" if waiting else ""
+    st.caption(f":material/memory: {where} · {now}{more}")
+
+
+def path_cards(steps: list[Step]) -> None:
+    # A link's own padding would set the title off from the lines below it.
+    st.html("<style>.st-key-path [data-testid='stPageLink'] a { padding-left: 0; }</style>")
+    grid = st.grid(6, min_column_width=190, gap="small", border=True, key="path")
+    for number, step in enumerate(steps, start=1):
+        with grid.cell():
+            query: dict[str, Any] = link_to(step.run) if step.run else {}
+            st.page_link(step.page, label=f"**{number} · {step.title}**", icon=step.icon, query_params=query)
+            st.caption(step.what)
+            card_state(step)
+
+
+def card_state(step: Step) -> None:
+    if step.state == "later":
+        st.badge("Not yet", color="gray")
+    elif step.state == "ready":
+        st.badge("Ready", color="green", icon=":material/check_circle:")
+    else:
+        state_badge(step.state)
+    if step.status and step.status.state in ACTIVE:
+        st.progress(progress_share(step.status))
+    if step.figure:
+        st.caption(step.figure)
+
+
+home()

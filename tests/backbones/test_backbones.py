@@ -1,0 +1,92 @@
+"""Facts that hold for every backbone, and those of one."""
+
+import pytest
+import torch
+from torchvision.models import EfficientNet_B0_Weights, ResNet18_Weights, efficientnet_b0, resnet18
+
+from facessl import registry
+from facessl.errors import ModelError, RecipeError
+
+
+def build(name: str, weights=None, **options: object) -> torch.nn.Module:
+    plugin = registry.load("backbones", name)
+    return plugin.build(plugin.Options(**options), weights)
+
+
+@pytest.mark.parametrize("name", registry.names("backbones"))
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_every_backbone_maps_pictures_of_any_size_to_its_feature_dim(name, size):
+    network = build(name).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 3, size, size)).shape == (2, network.feature_dim)
+
+
+@pytest.mark.parametrize("name", registry.names("backbones"))
+def test_every_backbone_says_what_it_is(name):
+    plugin = registry.load("backbones", name)
+    assert plugin.TITLE and plugin.REFERENCE
+    assert plugin.Options.model_config["frozen"]
+
+
+@pytest.mark.parametrize(("stem", "shrink"), [("imagenet", 4), ("medium", 2), ("small", 1)])
+def test_resnet18s_stem_shrinks_as_it_says(stem, shrink):
+    network = build("resnet18", stem=stem)
+    seen = []
+    network.layer1.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[-1]))
+    network.eval()(torch.zeros(1, 3, 64, 64))
+    assert seen == [64 // shrink]
+
+
+def test_resnet18_without_its_classifier_is_torchvisions():
+    torch.manual_seed(0)
+    whole = resnet18(weights=None)
+    network = build("resnet18")
+    network.load_state_dict({name: value for name, value in whole.state_dict().items() if not name.startswith("fc.")})
+    picture = torch.randn(2, 3, 64, 64)
+    assert torch.allclose(whole.fc(network.eval()(picture)), whole.eval()(picture), atol=1e-5)
+
+
+def test_tinyvggs_grid_is_what_64_pixels_leave():
+    network = build("tinyvgg")
+    assert network[:-2](torch.zeros(1, 3, 64, 64)).shape == (1, 10, 13, 13)
+    assert network.feature_dim == 1690
+    assert build("tinyvgg", hidden_units=4).feature_dim == 676
+
+
+def test_the_files_named_are_torchvisions():
+    for name, weights in (("resnet18", ResNet18_Weights), ("efficientnet_b0", EfficientNet_B0_Weights)):
+        assert weights.IMAGENET1K_V1.url.endswith("/" + registry.load("backbones", name).IMAGENET_FILE)
+
+
+@pytest.mark.parametrize(("name", "original"), [("resnet18", resnet18), ("efficientnet_b0", efficientnet_b0)])
+def test_weights_are_taken_from_a_file_of_torchvisions(name, original, tmp_path):
+    torch.manual_seed(1)
+    donor = original(weights=None).eval()
+    torch.save(donor.state_dict(), tmp_path / "weights.pth")
+    network = build(name, tmp_path / "weights.pth").eval()
+    picture = torch.randn(1, 3, 64, 64)
+    head = donor.fc if name == "resnet18" else donor.classifier
+    assert torch.allclose(head(network(picture)), donor(picture), atol=1e-5)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    torch.save(efficientnet_b0(weights=None).state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(ModelError, match="does not hold torchvision's weights of ResNet"):
+        build("resnet18", tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"PK\x03\x04 half a zip"])
+def test_a_file_of_something_else_is_refused(content, tmp_path):
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(ModelError, match="does not hold"):
+        build("resnet18", tmp_path / "weights.pth")
+
+
+def test_imagenet_weights_need_the_imagenet_stem(tmp_path):
+    with pytest.raises(RecipeError, match="choose that stem"):
+        build("resnet18", tmp_path / "weights.pth", stem="small")
+
+
+def test_tinyvgg_has_no_imagenet_weights(tmp_path):
+    with pytest.raises(RecipeError, match="TinyVGG has no ImageNet weights"):
+        build("tinyvgg", tmp_path / "weights.pth")

@@ -1,0 +1,88 @@
+"""Facts that hold for every method, on a tiny backbone and random pictures."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from facessl import registry
+from facessl.methods import Method
+
+PEOPLE = 4
+
+
+class TinyBackbone(nn.Sequential):
+    feature_dim = 16
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 16, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def build(name: str, seed: int = 0, **options: object) -> Method:
+    torch.manual_seed(seed)
+    plugin = registry.load("methods", name)
+    return plugin.build(TinyBackbone(), plugin.Options(**options), PEOPLE)
+
+
+def batch(method: Method, n: int = 16) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Random pictures whose views differ a little, and whose colour says who it is."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(n) % PEOPLE
+    pictures = torch.randn(n, 3, 16, 16, generator=generator) + torch.randn(n, 3, 1, 1, generator=generator)
+    pictures += 2 * torch.eye(PEOPLE)[labels][:, :3, None, None]
+    views = [pictures + 0.1 * torch.randn(n, 3, 16, 16, generator=generator) for _ in range(method.views)]
+    return views, labels
+
+
+def losses(method: Method, steps: int) -> list[float]:
+    torch.manual_seed(0)
+    method.modules.train()
+    optimizer = torch.optim.Adam(method.modules.parameters(), lr=0.01)
+    found = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = method.loss(*batch(method))
+        loss.backward()
+        optimizer.step()
+        found.append(loss.item())
+    return found
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_every_method_says_what_it_is(name):
+    plugin = registry.load("methods", name)
+    assert plugin.TITLE and plugin.REFERENCE
+    assert plugin.Options.model_config["frozen"]
+    assert all(field.description for field in plugin.Options.model_fields.values())
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_every_methods_loss_falls_in_20_steps(name):
+    found = losses(build(name), 21)
+    assert all(math.isfinite(loss) for loss in found)
+    assert found[-1] < 0.9 * found[0]
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_every_method_is_deterministic_by_seed(name):
+    first, again, other = losses(build(name), 3), losses(build(name), 3), losses(build(name, seed=1), 3)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_every_method_trains_all_of_its_modules(name):
+    method = build(name)
+    assert "backbone" in method.modules
+    method.loss(*batch(method)).backward()
+    silent = [name for name, weight in method.modules.named_parameters() if weight.grad is None]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_every_methods_loss_is_a_float32_scalar_in_mixed_precision(name):
+    method = build(name)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = method.loss(*batch(method))
+    assert loss.shape == () and loss.dtype == torch.float32

@@ -1,0 +1,337 @@
+"""A folder or a zip as people have them: understood and said how, or refused in one sentence."""
+
+import io
+import os
+import stat
+import struct
+import unicodedata
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from facessl.errors import ImageError, SourceError
+from facessl.sources import Photo, Source
+from facessl.sources.folder import Options, open_source
+
+
+def picture(kind: str = "JPEG", colour: str = "teal") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (24, 24), colour).save(file, kind)
+    return file.getvalue()
+
+
+JPEG = picture()
+
+
+def make_zip(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def make_tree(path: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return path
+
+
+def people_of(source: Source) -> dict[str, str | None]:
+    return {photo.path: photo.person for photo in source.photos}
+
+
+def refused(path: Path, **options: str) -> str:
+    """Return the one sentence a source is refused with."""
+    with pytest.raises(SourceError) as error:
+        open_source(Options(**options), path)
+    sentence = str(error.value)
+    assert sentence.endswith(".") and "\n" not in sentence
+    assert len(sentence) < 300
+    return sentence
+
+
+@pytest.fixture(params=["zip", "folder"])
+def make(request: pytest.FixtureRequest, tmp_path: Path):
+    """Make the same files as a zip or as a folder."""
+    if request.param == "zip":
+        return lambda files: make_zip(tmp_path / "photos.zip", files)
+    return lambda files: make_tree(tmp_path / "photos", files)
+
+
+def test_a_folder_is_a_person(make) -> None:
+    source = open_source(Options(), make({"Bo/2.jpg": JPEG, "Anna/1.jpg": JPEG, "Bo/10.jpg": JPEG}))
+    assert [(photo.person, photo.path) for photo in source.photos] == [
+        ("Anna", "Anna/1.jpg"),
+        ("Bo", "Bo/10.jpg"),
+        ("Bo", "Bo/2.jpg"),
+    ]
+    assert source.notes == ("2 people, a folder each, 3 photos.",)
+    assert source.read(source.photos[0]).shape == (24, 24, 3)
+    source.close()
+
+
+def test_outer_folders_are_looked_through(make) -> None:
+    source = open_source(Options(), make({"a/b/Anna/1.jpg": JPEG, "a/b/Bo/1.jpg": JPEG}))
+    assert people_of(source) == {"a/b/Anna/1.jpg": "Anna", "a/b/Bo/1.jpg": "Bo"}
+    assert "“a/b”" in source.notes[0]
+
+
+def test_photos_in_one_heap_have_no_names(make) -> None:
+    source = open_source(Options(), make({"1.jpg": JPEG, "2.jpg": JPEG}))
+    assert set(people_of(source).values()) == {None}
+    assert "without names" in source.notes[0]
+
+
+def test_one_folder_of_photos_is_a_heap_unless_it_is_said_to_be_a_person(make) -> None:
+    path = make({"Anna/1.jpg": JPEG, "Anna/2.jpg": JPEG})
+    source = open_source(Options(), path)
+    assert set(people_of(source).values()) == {None}
+    assert "choose the layout people" in " ".join(source.notes)
+    assert set(people_of(open_source(Options(layout="people"), path)).values()) == {"Anna"}
+
+
+def test_flat_takes_no_names(make) -> None:
+    source = open_source(Options(layout="flat"), make({"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG}))
+    assert set(people_of(source).values()) == {None}
+
+
+def test_loose_and_deeper_photos_are_taken_and_noted(make) -> None:
+    source = open_source(Options(), make({"0.jpg": JPEG, "Anna/2019/1.jpg": JPEG, "Bo/1.jpg": JPEG}))
+    assert people_of(source) == {"0.jpg": None, "Anna/2019/1.jpg": "Anna", "Bo/1.jpg": "Bo"}
+    notes = " ".join(source.notes)
+    assert "1 photo beside" in notes and "1 photo in deeper" in notes
+
+
+def test_a_finished_split_is_looked_through(make) -> None:
+    source = open_source(Options(), make({"set/train/Anna/1.jpg": JPEG, "set/test/Anna/2.jpg": JPEG}))
+    assert set(people_of(source).values()) == {"Anna"}
+    assert "test, train" in " ".join(source.notes)
+
+
+def test_what_systems_leave_behind_and_other_files_are_noted(make) -> None:
+    files = {"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG, "__MACOSX/Anna/._1.jpg": b"x", "Anna/.DS_Store": b"x"}
+    files |= {"Anna/Thumbs.db": b"x", "read me.txt": b"hello", "more.zip": b"PK", "Bo/list.csv": b"a,b"}
+    source = open_source(Options(), make(files))
+    assert len(source.photos) == 2
+    notes = " ".join(source.notes)
+    assert "Left out what systems leave behind (.DS_Store, __MACOSX and the like): 3." in notes
+    assert "Left out 3 files that are no pictures" in notes and ".txt" in notes
+    assert "Archives inside are not opened" in notes
+
+
+def test_pictures_are_told_by_content_where_the_name_says_nothing(make) -> None:
+    kinds = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
+    files = {f"Anna/{number}": picture(kind) for number, kind in enumerate(kinds)} | {"Bo/a.data": JPEG}
+    source = open_source(Options(), make(files | {"Bo/BMX": b"BM is how this text begins, and it goes on"}))
+    assert len(source.photos) == 8
+    for photo in source.photos:
+        assert source.read(photo).shape == (24, 24, 3)
+
+
+def test_a_webp_named_jpg_is_read_and_a_text_named_jpg_is_not(make) -> None:
+    source = open_source(Options(), make({"Anna/1.jpg": picture("WEBP"), "Bo/1.jpg": b"hello"}))
+    assert source.read(source.photos[0]).shape == (24, 24, 3)
+    with pytest.raises(ImageError, match="no picture"):
+        source.read(source.photos[1])
+    with pytest.raises(ImageError, match="not among"):
+        source.read(Photo(None, "../secret.jpg"))
+
+
+@pytest.mark.parametrize("name", ["राजेश खन्ना", "Zoë 🙂", 'Anna "A" O\'Neil', "李小龙", "<b>x</b>"])
+def test_a_name_in_any_script_is_the_persons_name(name: str, make) -> None:
+    source = open_source(Options(), make({f"{name.replace('/', '∕')}/1.jpg": JPEG, "Bo/1.jpg": JPEG}))
+    assert name.replace("/", "∕") in people_of(source).values()
+    assert source.read(source.photos[0]).shape == (24, 24, 3)
+
+
+def test_utf8_that_is_not_marked_as_such_is_still_read(tmp_path: Path) -> None:
+    name = "राजेश"
+    path = make_zip(tmp_path / "mac.zip", {"Bo/1.jpg": JPEG, f"{name}/1.jpg": JPEG})
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # clear the bit that says UTF-8
+        at = -1
+        while (at := data.find(signature, at + 1)) >= 0:
+            data[at + offset + 1] &= ~0x08
+    path.write_bytes(data)
+    assert name in people_of(open_source(Options(), path)).values()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Anna", "anna"), (unicodedata.normalize("NFC", "Zoë"), unicodedata.normalize("NFD", "Zoë"))],
+)
+def test_names_that_some_disks_take_for_one_stay_two_people(one: str, other: str, make) -> None:
+    source = open_source(Options(), make({f"{one}/1.jpg": JPEG, f"{other}/1.jpg": JPEG}))
+    assert set(people_of(source).values()) == {one, other}
+    assert "kept as different people" in " ".join(source.notes)
+
+
+# What is refused
+
+
+def test_an_empty_zip(tmp_path: Path) -> None:
+    assert "nothing in it" in refused(make_zip(tmp_path / "empty.zip", {}))
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    assert "nothing in it" in refused(tmp_path)
+
+
+def test_only_texts(make) -> None:
+    assert "2 × .txt" in refused(make({"a.txt": b"hello", "b/c.txt": b"hello"}))
+
+
+def test_no_path_and_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="give the path"):
+        open_source(Options(), "")
+    assert "check the path" in refused(tmp_path / "missing.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", JPEG, b"Rar!\x1a\x07\0" + bytes(100)])
+def test_a_file_that_is_no_zip(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "photos.zip"
+    path.write_bytes(content)
+    assert "no zip" in refused(path)
+
+
+def test_a_zip_cut_off_in_the_upload(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "photos.zip", {f"Anna/{n}.jpg": JPEG for n in range(9)})
+    path.write_bytes(path.read_bytes()[:-40])
+    assert "not a whole one" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x/1.jpg",
+        "../../x/1.jpg",
+        "Anna/../../1.jpg",
+        "/etc/1.jpg",
+        "C:\\x\\1.jpg",
+        "..\\..\\x\\1.jpg",
+        "\\\\host\\1.jpg",
+    ],
+)
+def test_names_that_point_outside(name: str, tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "slip.zip", {"Anna/1.jpg": JPEG, name: JPEG})
+    before = set(tmp_path.parent.rglob("*"))
+    assert "points outside" in refused(path)
+    assert set(tmp_path.parent.rglob("*")) == before
+
+
+def test_a_person_whose_name_only_holds_dots_is_a_person(make) -> None:
+    source = open_source(Options(), make({"A..B/1.jpg": JPEG, "C/1.jpg": JPEG}))
+    assert set(people_of(source).values()) == {"A..B", "C"}
+
+
+def test_a_zip_that_claims_20_gb(tmp_path: Path) -> None:
+    """The sizes in the central directory are forged: 5 photos of 4 GB each."""
+    path = make_zip(tmp_path / "bomb.zip", {f"Anna/{n}.jpg": JPEG for n in range(5)})
+    data = bytearray(path.read_bytes())
+    at = -1
+    while (at := data.find(b"PK\x01\x02", at + 1)) >= 0:
+        struct.pack_into("<I", data, at + 24, 4_200_000_000)
+    path.write_bytes(data)
+    assert "unpacks to 21 GB" in refused(path)
+
+
+def test_a_photo_that_unpacks_to_a_lot_is_unreadable_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Bo/1.jpg", JPEG)
+        with archive.open("Anna/1.jpg", "w", force_zip64=True) as file:
+            for _ in range(210):
+                file.write(bytes(1_000_000))
+    assert path.stat().st_size < 1_000_000
+    source = open_source(Options(), path)
+    with pytest.raises(ImageError, match="210 MB"):
+        source.read(source.photos[0])
+
+
+def test_a_size_that_is_a_lie_is_unreadable(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "lie.zip", {"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG})
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.find(b"PK\x01\x02") + 24, 10)
+    path.write_bytes(data)
+    source = open_source(Options(), path)
+    with pytest.raises(ImageError, match="zip"):
+        source.read(source.photos[0])
+    assert source.read(source.photos[1]).shape == (24, 24, 3)
+
+
+def test_a_damaged_entry_is_unreadable(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "damaged.zip", {"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG})
+    data = bytearray(path.read_bytes())
+    data[data.find(JPEG) + 30] ^= 255
+    path.write_bytes(data)
+    source = open_source(Options(), path)
+    with pytest.raises(ImageError, match="damaged inside the zip"):
+        source.read(source.photos[0])
+
+
+def test_a_locked_zip(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "locked.zip", {"Anna/1.jpg": JPEG})
+    data = bytearray(path.read_bytes())
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    assert "password" in refused(path)
+
+
+def test_links_in_a_zip_are_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "links.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        link = zipfile.ZipInfo("Anna/passwd.jpg")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("Anna/1.jpg", JPEG)
+    source = open_source(Options(), path)
+    assert [photo.path for photo in source.photos] == ["Anna/1.jpg"]
+    assert "links" in " ".join(source.notes)
+
+
+def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
+    outside = make_tree(tmp_path / "outside", {"secret.jpg": JPEG})
+    inside = make_tree(tmp_path / "inside", {"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG})
+    (inside / "Anna" / "out.jpg").symlink_to(outside / "secret.jpg")
+    (inside / "Anna" / "again.jpg").symlink_to(inside / "Anna" / "1.jpg")
+    (inside / "Cleo").symlink_to(outside)
+    os.mkfifo(inside / "Anna" / "pipe.jpg")
+    source = open_source(Options(), inside)
+    assert [photo.path for photo in source.photos] == ["Anna/1.jpg", "Anna/again.jpg", "Bo/1.jpg"]
+    notes = " ".join(source.notes)
+    for what in (
+        "links that lead out of the folder: 1.",
+        "links to folders, which are not followed: 1.",
+        "no files: 1.",
+    ):
+        assert what in notes
+
+
+def test_a_file_that_vanished_is_unreadable(tmp_path: Path) -> None:
+    source = open_source(Options(), make_tree(tmp_path, {"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG}))
+    (tmp_path / "Anna" / "1.jpg").unlink()
+    with pytest.raises(ImageError, match="cannot be read"):
+        source.read(source.photos[0])
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        Options(layout="heap")
+
+
+@pytest.mark.realdata
+def test_the_mess_of_a_real_zip_is_read(real_data: Path) -> None:
+    source = open_source(Options(), real_data / "celebs6-natural.zip")
+    assert len(source.photos) == 362
+    with zipfile.ZipFile(real_data / "celebs6-natural.zip") as archive:
+        odd = [photo for photo in source.photos if not archive.read(photo.path).startswith(b"\xff\xd8")]
+    assert len(odd) == 16
+    for photo in odd + list(source.photos[::9]):
+        image = source.read(photo)
+        assert image.dtype == np.uint8 and image.shape[2] == 3

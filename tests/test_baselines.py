@@ -1,0 +1,122 @@
+"""The plain methods against scikit-learn, hand counts and faces on which the answer is known."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facessl import baselines
+from facessl.baselines import pixel_embeddings, score
+
+
+def patterns(people: int, photos: int, *, noise: float, seed: int = 0, side: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Return faces of ``people`` fixed random patterns under noise, and their labels."""
+    rng = np.random.default_rng(seed)
+    pattern = rng.uniform(60, 200, (people, side, side, 3))
+    labels = np.repeat(np.arange(people), photos)
+    faces = pattern[labels] + rng.normal(0, noise, (len(labels), side, side, 3))
+    return np.clip(faces, 0, 255).astype(np.uint8), labels
+
+
+def by_name(*args: np.ndarray, **options: int) -> dict[str, baselines.BaselineScore]:
+    return {row.name: row for row in score(*args, **options)}
+
+
+def test_every_method_tells_clear_patterns_apart_and_majority_does_not():
+    faces, labels = patterns(4, 20, noise=10)
+    found = by_name(faces[::2], labels[::2], faces[1::2], labels[1::2], seed=0, side=16)
+    assert len(found) == 6
+    assert found.pop("majority").top1 == 0.25
+    assert all(row.top1 == 1.0 for row in found.values())
+
+
+def test_majority_counts_the_most_frequent_train_person():
+    faces, labels = patterns(3, 4, noise=40)
+    train = np.array([0, 4, 5, 6, 8])  # person 1 three times
+    row = by_name(faces[train], labels[train], faces[3:8], labels[3:8], seed=0)["majority"]
+    assert (row.top1, row.photos) == (4 / 5, 5)
+
+
+def test_nearest_pixels_agree_with_a_slow_search():
+    faces, labels = patterns(5, 8, noise=120, side=4)
+    train, test = faces[::2].astype(int), faces[1::2].astype(int)
+    right = 0
+    for face, label in zip(test, labels[1::2], strict=True):
+        distances = [((face - other) ** 2).sum() for other in train]
+        right += labels[::2][int(np.argmin(distances))] == label
+    found = by_name(faces[::2], labels[::2], faces[1::2], labels[1::2], seed=0, side=4)
+    assert 0 < right < 20  # hard enough that agreement means something
+    assert found["1-NN on pixels"].top1 == right / 20
+
+
+def test_normalised_pixels_do_not_care_about_exposure_and_plain_ones_do():
+    faces, labels = patterns(2, 2, noise=0)
+    faces[2:] = (faces[2:] * 0.3).astype(np.uint8)  # person 1 is known in the dark only
+    dark_stranger = (faces[:1] * 0.3).astype(np.uint8)  # and person 0 comes in the dark
+    found = by_name(faces, labels, dark_stranger, labels[:1], seed=0, side=16)
+    assert found["1-NN on pixels"].top1 == 0
+    assert found["1-NN on normalised pixels"].top1 == 1
+
+
+def test_the_same_seed_gives_the_same_scores():
+    faces, labels = patterns(4, 20, noise=120)
+    parts = faces[::2], labels[::2], faces[1::2], labels[1::2]
+    first, second = (by_name(*parts, seed=3, side=16) for _ in range(2))
+    assert {name: row.top1 for name, row in first.items()} == {name: row.top1 for name, row in second.items()}
+
+
+def test_one_person_leaves_only_what_needs_no_two():
+    faces, labels = patterns(1, 6, noise=10)
+    assert list(by_name(faces, labels, faces, labels, seed=0)) == [
+        "majority", "1-NN on pixels", "1-NN on normalised pixels",
+    ]  # fmt: skip
+
+
+def test_a_photo_or_two_a_person_are_enough():
+    faces, labels = patterns(3, 1, noise=0)
+    found = by_name(faces, labels, faces, labels, seed=0, side=16)
+    assert found["1-NN on pixels"].top1 == 1
+
+
+def test_nothing_to_learn_from_or_to_judge_is_said():
+    faces, labels = patterns(2, 2, noise=10)
+    with pytest.raises(ValueError, match="got 0 and 4"):
+        score(faces[:0], labels[:0], faces, labels, seed=0)
+    with pytest.raises(ValueError, match="got 4 and 0"):
+        score(faces, labels, faces[:0], labels[:0], seed=0)
+
+
+def test_the_cosine_of_pixel_embeddings_is_the_correlation_of_the_pixels():
+    faces, _ = patterns(6, 1, noise=30)
+    rows = pixel_embeddings(faces, 16)
+    assert rows.shape == (6, 768)
+    assert rows.dtype == np.float32
+    expected = np.corrcoef(faces.reshape(6, -1))
+    assert np.allclose(rows @ rows.T, expected, atol=1e-5)
+
+
+def test_a_flat_picture_is_a_row_of_zeros_and_not_of_nan():
+    flat = np.full((1, 32, 32, 3), 77, np.uint8)
+    assert not pixel_embeddings(flat, 16).any()
+
+
+@pytest.mark.realdata
+def test_real_faces_score_as_they_did_before(real_data: Path):
+    """celebs6 at 64 px, a stratified 80/20 split: 17, 61-68, 87-92 and 83-92 % were seen on such splits."""
+    import cv2
+    from sklearn.model_selection import train_test_split
+
+    with zipfile.ZipFile(real_data / "celebs6-aligned.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        people = sorted({name.split("/")[1] for name in names})
+        labels = np.array([people.index(name.split("/")[1]) for name in names])
+        pictures = [cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR_RGB) for name in names]
+    faces = np.stack(pictures)
+    parts = train_test_split(faces, labels, test_size=0.2, stratify=labels, random_state=0)
+    train, test, train_labels, test_labels = parts
+    found = by_name(train, train_labels, test, test_labels, seed=0, side=64)
+    assert found["majority"].top1 == pytest.approx(0.17, abs=0.01)
+    assert 0.58 <= found["1-NN on pixels"].top1 <= 0.71
+    assert 0.86 <= found["PCA + SVM (rbf)"].top1 <= 0.95
+    assert 0.82 <= found["PCA + LDA"].top1 <= 0.95

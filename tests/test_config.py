@@ -1,0 +1,68 @@
+"""Recipes: flat settings find their place, nonsense is refused in one sentence, a saved recipe loads again."""
+
+import pytest
+
+from facessl import config, registry
+from facessl.config import FinetuneRecipe, PrepareRecipe, PretrainRecipe
+from facessl.errors import RecipeError
+
+
+def test_every_setting_explains_itself() -> None:
+    for recipe in (*config.RECIPES.values(), config.ViewRecipe, config.DemoRecipe):
+        for name, field in recipe.model_fields.items():
+            assert field.description, f"{recipe.__name__}.{name} has no help line"
+
+
+def test_flat_settings_reach_nested_recipes_and_plugins() -> None:
+    recipe = config.build(PretrainRecipe, {"epochs": "3", "crop_min": "0.5", "temperature": "0.3"})
+    assert isinstance(recipe, PretrainRecipe)
+    assert (recipe.epochs, recipe.views.crop_min, recipe.options["temperature"]) == (3, 0.5, 0.3)
+
+
+def test_a_recipe_is_complete_and_loads_again() -> None:
+    recipe = config.build(PrepareRecipe, {"people": 5})
+    saved = recipe.model_dump(mode="json")
+    assert saved["options"]["people"] == 5 and "photos" in saved["options"]
+    assert config.build(PrepareRecipe, saved) == recipe
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("pretrain", {"batch_size": 1}, "batch_size"),
+        ("pretrain", {"epochs": "many"}, "epochs"),
+        ("pretrain", {"temperature": -1}, "temperature"),
+        ("pretrain", {"crop_min": 0.9, "crop_max": 0.5}, "crop_min"),
+        ("pretrain", {"colour": 1}, "no setting called colour"),
+        ("pretrain", {"method": "magic"}, "no method called 'magic'"),
+        ("prepare", {"name": "../x"}, "letters, digits"),
+        ("prepare", {"train_share": 0.9, "val_share": 0.1}, "test part"),
+        ("prepare", {"people": 0}, "people"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(kind: str, settings: dict[str, object], words: str) -> None:
+    with pytest.raises(RecipeError, match=words) as caught:
+        config.build(config.RECIPES[kind], settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_linear_layer_has_its_own_defaults_which_a_person_can_change() -> None:
+    assert FinetuneRecipe(mode="frozen").learning_rate == 1e-2
+    assert FinetuneRecipe(mode="frozen", learning_rate=0.5).learning_rate == 0.5
+    assert FinetuneRecipe().learning_rate == 3e-4
+
+
+def test_no_two_settings_of_a_recipe_share_a_flat_name() -> None:
+    for recipe in config.RECIPES.values():
+        own = [name for name in recipe.model_fields]
+        for field in recipe.model_fields.values():
+            if isinstance(field.default, config.Recipe):
+                own += type(field.default).model_fields
+        for kind, _, _ in recipe.PLUGINS:
+            for plugin in registry.names(kind):
+                names = own + list(registry.load(kind, plugin).Options.model_fields)
+                if kind == "methods":  # a method and a backbone stand in one command
+                    for backbone in registry.names("backbones"):
+                        both = names + list(registry.load("backbones", backbone).Options.model_fields)
+                        assert len(both) == len(set(both)), (recipe.__name__, plugin, backbone)
+                assert len(names) == len(set(names)), (recipe.__name__, plugin)

@@ -1,0 +1,65 @@
+"""A prepared set opens, lists and refuses by what is on disk."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facessl.dataset import FaceDataset, list_datasets, open_dataset
+from facessl.errors import DatasetError
+from tests.tiny import make_set
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("workspace")
+    make_set(path)
+    make_set(path, "another", people=2, photos=20, unnamed=0)
+    (path / "datasets" / "half").mkdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def dataset(workspace: Path) -> FaceDataset:
+    return open_dataset(workspace, "tiny")
+
+
+def test_only_finished_sets_are_listed(workspace: Path, tmp_path: Path) -> None:
+    assert [dataset.name for dataset in list_datasets(workspace)] == ["another", "tiny"]
+    assert list_datasets(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["half", "missing", "", ".", "..", "../datasets/tiny", "tiny/../tiny"])
+def test_what_is_no_finished_set_is_refused(workspace: Path, name: str) -> None:
+    with pytest.raises(DatasetError, match="have: another, tiny"):
+        open_dataset(workspace, name)
+
+
+def test_row_i_of_kept_describes_face_i(dataset: FaceDataset) -> None:
+    kept = dataset.kept
+    assert list(kept["face"]) == list(range(len(dataset.faces)))
+    assert list(kept.index) == list(range(len(kept)))
+    assert len(dataset.table) >= len(kept)
+    assert dataset.faces.shape[1:] == (dataset.size, dataset.size, 3)
+
+
+def test_splits_part_the_faces(dataset: FaceDataset) -> None:
+    parts = [dataset.rows(split) for split in ("unlabelled", "train", "val", "test")]
+    assert sorted(np.concatenate(parts)) == list(range(len(dataset.faces)))
+    assert [len(part) for part in parts] == [4, 24, 3, 3]
+    assert list(dataset.rows("train", "val")) == sorted([*parts[1], *parts[2]])
+
+
+def test_labels_are_indices_into_people(dataset: FaceDataset) -> None:
+    rows = dataset.rows("train", "val", "test")
+    assert [dataset.people[label] for label in dataset.labels(rows)] == list(dataset.kept["person"].iloc[rows])
+    assert (dataset.labels(dataset.rows("unlabelled")) == -1).all()
+
+
+def test_opening_reads_no_faces(tmp_path: Path) -> None:
+    folder = tmp_path / "datasets" / "light"
+    folder.mkdir(parents=True)
+    (folder / "dataset.json").write_text(json.dumps({"people": ["Anna"], "recipe": {"size": 40}}))
+    light = open_dataset(tmp_path, "light")
+    assert (light.people, light.size) == (["Anna"], 40)

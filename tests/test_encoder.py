@@ -1,0 +1,83 @@
+"""A model file gives back the network that was saved; embeddings are unit rows and do not depend on the batch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facessl import checkpoints, config, runs
+from facessl.encoder import Encoder, unit_rows
+from facessl.errors import ModelError
+from facessl.finetuning import finetune
+from tests.tiny import make_set
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workspace = tmp_path_factory.mktemp("encoder")
+    make_set(workspace)
+    settings = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "epochs": 1, "device": "cpu", "threads": 1}
+    run = runs.create(workspace, "finetune", config.build(config.FinetuneRecipe, settings), title="test")
+    finetune(run, workspace)
+    return run.path
+
+
+def pictures(count: int) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (count, 40, 40, 3), dtype=np.uint8)
+
+
+def test_rows_are_unit_float32_and_independent_of_the_batch(trained: Path) -> None:
+    encoder = Encoder.from_run(trained, "cpu")
+    encoder.precision = "fp32"
+    faces = pictures(7)
+    together = encoder.embed(faces)
+    assert together.dtype == np.float32 and together.shape[0] == 7
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    alone = np.concatenate([encoder.embed(face[None]) for face in faces])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_two_openings_agree_bit_for_bit(trained: Path) -> None:
+    first, second = (Encoder.from_run(trained, "cpu").embed(pictures(5)) for _ in "ab")
+    assert np.array_equal(first, second)
+
+
+def test_opinions_are_the_softmax_of_the_logits(trained: Path) -> None:
+    encoder = Encoder.from_run(trained, "cpu")
+    faces = pictures(4)
+    shares = torch.from_numpy(encoder.logits(faces)).softmax(dim=1).numpy()
+    for row, opinion in zip(shares, encoder.opinions(faces, top=2), strict=True):
+        order = np.argsort(-row)[:2]
+        assert [person for person, _ in opinion] == [encoder.people[i] for i in order]
+        assert [share for _, share in opinion] == pytest.approx(row[order].tolist(), abs=1e-5)
+
+
+def test_no_faces_give_no_rows(trained: Path) -> None:
+    encoder = Encoder.from_run(trained, "cpu")
+    empty = encoder.embed(pictures(0))
+    assert empty.shape == (0, encoder.backbone.feature_dim)
+    assert encoder.opinions(pictures(0)) == []
+
+
+def test_a_model_without_a_classifier_says_so() -> None:
+    encoder = Encoder.untrained("tinyvgg", {}, 32, seed=0, device="cpu")
+    with pytest.raises(ModelError, match="never fine-tuned"):
+        encoder.logits(pictures(1))
+    assert encoder.opinions(pictures(2)) == [[], []]
+
+
+def test_the_untrained_network_follows_its_seed() -> None:
+    rows = [Encoder.untrained("tinyvgg", {}, 32, seed=seed, device="cpu").embed(pictures(2)) for seed in (1, 1, 2)]
+    assert np.array_equal(rows[0], rows[1]) and not np.array_equal(rows[0], rows[2])
+
+
+def test_a_card_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> None:
+    weights, card = checkpoints.load_model(trained)
+    checkpoints.save_model(tmp_path, weights, {**card, "backbone": "resnet18", "backbone_options": {}})
+    with pytest.raises(ModelError, match="does not fit its card"):
+        Encoder.from_run(tmp_path, "cpu")
+
+
+def test_unit_rows_leave_zeros_alone() -> None:
+    assert unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]

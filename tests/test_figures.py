@@ -1,0 +1,208 @@
+"""The charts show the numbers they were given, stay the same byte for byte, and can be told apart by everybody."""
+
+import base64
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facessl import figures
+
+NAMES = [f"Person {i}" for i in range(70)]
+ROWS: list[dict[str, Any]] = [
+    {"epoch": 0, "knn_accuracy": 0.25},
+    {"epoch": 1, "loss": 5.0, "knn_accuracy": 0.5, "train_top1": 0.6, "val_top1": 0.4},
+    {"epoch": 2, "loss": 4.5, "knn_accuracy": None, "train_top1": 0.8, "val_top1": 0.5},
+]
+
+
+def numbers(field: Any) -> list[float]:
+    """Return a trace's numbers, whether plotly keeps them as a list or as packed bytes."""
+    if isinstance(field, dict):
+        return np.frombuffer(base64.b64decode(field["bdata"]), dtype=field["dtype"]).tolist()
+    return list(field)
+
+
+def lines_of(figure: Any) -> list[float]:
+    return [shape.y0 for shape in figure.layout.shapes]
+
+
+def a_map(count: int, groups: int) -> Any:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, count)).astype(np.float32)
+    return figures.embedding_map(x, y, np.arange(count) % groups, NAMES[:groups], np.arange(count) + 7)
+
+
+EVERY = {
+    "loss": lambda: figures.loss_curve(ROWS, 5.5),
+    "knn": lambda: figures.knn_curve(ROWS, 0.3, 0.25),
+    "accuracy": lambda: figures.accuracy_curves(ROWS),
+    "people": lambda: figures.photos_per_person(NAMES[:3], {"train": [1, 5, 2], "val": [1, 1, 1]}),
+    "many people": lambda: figures.photos_per_person(NAMES, {"train": list(range(70))}),
+    "map": lambda: a_map(50, 5),
+    "large map": lambda: a_map(1500, 62),
+    "confusion": lambda: figures.confusion([[3, 1], [0, 4]], NAMES[:2]),
+    "large confusion": lambda: figures.confusion(np.eye(70, dtype=int), NAMES),
+    "bars": lambda: figures.similarity_bars([("Ada", 0.8), ("Bo", 0.4)], 0.6),
+    "histogram": lambda: figures.impostor_histogram(np.linspace(0, 0.5, 20), np.linspace(0.4, 1, 20), 0.45),
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_same_data_give_the_same_bytes(name: str):
+    assert EVERY[name]().to_json() == EVERY[name]().to_json()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_figure_has_the_one_look(name: str):
+    layout = EVERY[name]().layout
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert layout.font.size == 15
+    assert layout.font.color is None  # the page's theme colours the text
+    assert layout.height >= 150
+
+
+def test_the_loss_is_drawn_under_the_line_of_nothing_learnt():
+    figure = figures.loss_curve(ROWS, math.log(255))
+    assert (numbers(figure.data[0].x), numbers(figure.data[0].y)) == ([1, 2], [5.0, 4.5])
+    assert lines_of(figure) == [math.log(255)]
+    assert figure.layout.annotations[0].text == "nothing learnt"
+    assert not figures.loss_curve(ROWS, None).layout.shapes
+
+
+def test_accuracies_are_in_percent_and_gaps_are_left_out():
+    figure = figures.knn_curve(ROWS, 0.3, 0.25)
+    assert (numbers(figure.data[0].x), numbers(figure.data[0].y)) == ([0, 1], [25, 50])
+    assert sorted(lines_of(figure)) == [25, 30]
+    assert not figures.knn_curve(ROWS, None, None).layout.shapes
+    train, val = figures.accuracy_curves(ROWS).data
+    assert (train.name, numbers(train.y)) == ("train", [60, 80])
+    assert (val.name, numbers(val.y)) == ("validation", [40, 50])
+
+
+def test_names_of_nearly_equal_lines_stand_on_different_sides():
+    above, below = figures.knn_curve(ROWS, 0.25, 0.26).layout.annotations
+    assert above.text.startswith("untrained")
+    assert (above.yanchor, below.yanchor) == ("bottom", "top")
+
+
+def test_nothing_measured_yet_is_an_empty_chart():
+    assert numbers(figures.accuracy_curves([]).data[0].x) == []
+
+
+def test_bars_are_the_counts_most_first():
+    train, val = figures.photos_per_person(["Ada", "7", "Cy"], {"train": [1, 5, 2], "val": [1, 1, 3]}).data
+    assert (numbers(train.x), numbers(val.x)) == ([5, 2, 1], [1, 3, 1])
+    assert list(train.customdata) == ["7", "Cy", "Ada"]
+    tall = figures.photos_per_person(NAMES, {"train": list(range(70))}).data[0]
+    assert numbers(tall.y) == list(range(69, -1, -1))
+
+
+def test_people_whose_shortened_names_are_the_same_stay_apart():
+    names = ["Maximiliane Charlotte of A", "Maximiliane Charlotte of B"]
+    figure = figures.photos_per_person(names, {"train": [3, 2]})
+    assert numbers(figure.data[0].y) == [0, 1]
+    assert len(figure.layout.yaxis.ticktext) == 2
+
+
+@pytest.mark.parametrize(("count", "kind"), [(60, "scatter"), (1001, "scattergl")])
+def test_the_map_holds_every_point_once_with_its_face(count: int, kind: str):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, count)).astype(np.float32)
+    groups = rng.integers(-1, 5, count)
+    figure = figures.embedding_map(x, y, groups, NAMES[:5], np.arange(count) + 1000)
+    seen = {}
+    for trace in figure.data:
+        assert trace.type == kind
+        for place, face in zip(zip(numbers(trace.x), numbers(trace.y), strict=True), trace.customdata, strict=True):
+            seen[face[0]] = (*place, trace.name)
+    assert sorted(seen) == list(range(1000, 1000 + count))
+    for i in range(count):
+        name = NAMES[groups[i]] if groups[i] >= 0 else "not named"
+        assert seen[1000 + i] == (x[i], y[i], name)
+    assert figure.data[0].marker.color == figures.GREY  # the nameless lie beneath
+
+
+def test_points_that_are_not_selected_turn_grey():
+    assert all(trace.unselected.marker.color == figures.GREY for trace in a_map(50, 5).data)
+    assert a_map(50, 5).layout.dragmode == "lasso"
+
+
+def test_62_people_look_different():
+    looks = {(trace.marker.color, trace.marker.symbol) for trace in a_map(1500, 62).data}
+    assert len(looks) == 62
+
+
+def test_a_large_map_is_light():
+    """13,233 points cost 0.4 MB at most, or a lasso waits for the line."""
+    assert len(a_map(13_233, 62).to_json()) < 400_000
+
+
+def test_confusion_shows_shares_and_can_be_clicked():
+    matrix = np.array([[6, 2, 0], [0, 5, 0], [0, 0, 0]])
+    figure = figures.confusion(matrix, ["Ada", "Bo", "Cy"])
+    shares = np.array(numbers(figure.to_dict()["data"][0]["z"])).reshape(3, 3)
+    assert shares == pytest.approx(np.array([[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]]))
+    points = figure.data[1]
+    assert [list(cell) for cell in points.customdata] == [[0, 0, 6], [0, 1, 2], [1, 1, 5]]
+    assert (numbers(points.x), numbers(points.y)) == ([0, 1, 1], [0, 0, 1])  # x is the answer
+    assert points.hovertext[1] == "Ada taken for Bo: 2 of 8"
+    assert [note.text for note in figure.layout.annotations] == ["6", "2", "5"]
+
+
+def test_similarity_bars_part_at_the_threshold():
+    figure = figures.similarity_bars([("Ada", 0.8), ("Bo", 0.6), ("Cy", -0.1)], 0.6)
+    assert numbers(figure.data[0].x) == [0.8, 0.6, -0.1]
+    assert list(figure.data[0].marker.color) == [figures.ACCENT, figures.ACCENT, figures.GREY]
+    assert figure.layout.shapes[0].x0 == 0.6
+    assert figure.layout.xaxis.range[0] == -0.1
+
+
+def test_the_histogram_counts_everybody_once():
+    impostors, genuine = np.random.default_rng(0).uniform(-1, 1, (2, 57))
+    figure = figures.impostor_histogram(impostors, genuine, 0.5)
+    assert all(sum(trace.y) == pytest.approx(100, abs=0.05) for trace in figure.data)
+    assert figures.impostor_histogram(np.zeros(0), np.zeros(0), 0.5).data[0].y is not None
+
+
+def test_names_are_never_markup():
+    figure = figures.embedding_map(np.zeros(1), np.zeros(1), np.zeros(1, int), ["<b>Ada</b>"])
+    assert figure.data[0].name == "&lt;b&gt;Ada&lt;/b&gt;"
+
+
+# -- colours -----------------------------------------------------------------------------------------------------
+
+# Machado et al. 2009, severity 1: what people without one kind of cone see, in linear RGB.
+SIGHT = {
+    "all cones": np.eye(3),
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}
+
+
+def linear(colour: str) -> np.ndarray:
+    encoded = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    t = to_xyz @ np.clip(rgb, 0, 1) / [0.9505, 1, 1.089]
+    f = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_any_two_colours_differ_for_everybody(sight: str):
+    seen = [lab(np.array(SIGHT[sight]) @ linear(colour)) for colour in figures.PALETTE]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 20
+
+
+@pytest.mark.parametrize("colour", [*figures.PALETTE, figures.ACCENT, figures.GREY])
+@pytest.mark.parametrize("page", ["#fcfbf9", "#14171a"])
+def test_colours_stand_out_in_light_and_dark(colour: str, page: str):
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    one, other = sorted([linear(colour) @ weights, linear(page) @ weights])
+    assert (other + 0.05) / (one + 0.05) > 2.2

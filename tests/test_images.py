@@ -1,0 +1,155 @@
+"""What is read is what a person sees, in every format; what cannot be read is refused in one sentence."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from facessl.errors import ImageError
+from facessl.images import encode_jpeg, fit, read_image
+
+FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF"]
+
+
+def scene(width: int = 48, height: int = 32) -> Image.Image:
+    """A smooth picture that looks different from every side: red grows to the right, green downwards."""
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return Image.fromarray(np.stack([x, y, np.full_like(x, 60)], 2).astype(np.uint8))
+
+
+def saved(picture: Image.Image, kind: str, **how: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **how)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_is_read_whatever_it_is_called(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(saved(scene(), kind))
+    image = read_image(path)
+    assert image.shape == (32, 48, 3)
+    assert image.dtype == np.uint8
+    assert np.abs(image.astype(int) - np.asarray(scene())).mean() < 12  # GIF has 256 colours
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_exif_turn_is_applied(orientation: int, kind: str) -> None:
+    stored_as = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,  # the camera says "turn right by 90": it stored it turned left
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = scene() if stored_as is None else scene().transpose(stored_as)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = read_image(saved(stored, kind, exif=exif))
+    assert image.shape == (32, 48, 3)
+    assert np.abs(image.astype(int) - np.asarray(scene())).mean() < 6
+
+
+def test_the_fast_way_decodes_as_pillow_does() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
+    for quality in (30, 95):
+        data = saved(Image.fromarray(noise), "JPEG", quality=quality)
+        assert np.array_equal(read_image(data), np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+
+
+def test_grey_palette_cmyk_and_16_bit_become_rgb() -> None:
+    grey = scene().convert("L")
+    assert np.array_equal(read_image(saved(grey, "PNG")), np.repeat(np.asarray(grey)[..., None], 3, 2))
+    assert np.abs(read_image(saved(scene().convert("P"), "PNG")).astype(int) - np.asarray(scene())).mean() < 30
+    assert np.abs(read_image(saved(scene().convert("CMYK"), "JPEG")).astype(int) - np.asarray(scene())).mean() < 12
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    assert np.array_equal(read_image(saved(deep, "PNG"))[..., 0], np.asarray(grey))
+
+
+def test_transparency_lies_on_white() -> None:
+    clear = Image.new("RGBA", (20, 20), (200, 0, 0, 0))
+    assert (read_image(saved(clear, "PNG")) == 255).all()
+    half = Image.new("RGBA", (20, 20), (0, 0, 0, 128))
+    assert abs(int(read_image(saved(half, "WEBP", lossless=True))[0, 0, 0]) - 127) <= 1
+
+
+def test_an_animation_gives_its_first_frame() -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert tuple(read_image(data)[5, 5]) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "BMP"])
+def test_a_cut_off_picture_is_refused(kind: str) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    data = saved(noise, kind)
+    for share in (0.3, 0.6, 0.9):
+        with pytest.raises(ImageError, match="damaged"):
+            read_image(data[: int(share * len(data))])
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"hello, I am a text", "no picture"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "HEIC"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "no picture"),  # would run a program
+        (saved(Image.new("RGB", (1, 1)), "PNG"), "1 × 1"),
+        (saved(Image.new("RGB", (500, 3)), "PNG"), "500 × 3"),
+    ],
+)
+def test_what_is_no_photo_is_refused_in_one_sentence(data: bytes, says: str) -> None:
+    with pytest.raises(ImageError, match=says) as refused:
+        read_image(data)
+    assert str(refused.value).count(".") == 1
+    assert "\n" not in str(refused.value)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+    bomb = saved(Image.new("1", (20_000, 20_000)), "PNG")
+    assert len(bomb) < 100_000
+    with pytest.raises(ImageError, match="pixels"):
+        read_image(bomb)
+    assert read_image(saved(scene(), "PNG"), max_pixels=48 * 32).shape == (32, 48, 3)
+    with pytest.raises(ImageError, match="48 × 32"):
+        read_image(saved(scene(), "PNG"), max_pixels=48 * 32 - 1)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_image(tmp_path / "nothing.jpg")
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(FORMATS), st.data())
+def test_damage_anywhere_is_a_picture_or_an_image_error(kind: str, data: st.DataObject) -> None:
+    picture = bytearray(saved(scene(), kind))
+    for _ in range(data.draw(st.integers(1, 8))):
+        picture[data.draw(st.integers(0, len(picture) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        image = read_image(bytes(picture))
+    except ImageError:
+        return
+    assert image.dtype == np.uint8
+    assert image.shape[2] == 3
+
+
+def test_jpeg_there_and_back() -> None:
+    image = np.asarray(scene())
+    assert np.abs(read_image(encode_jpeg(image)).astype(int) - image).mean() < 3
+    assert encode_jpeg(image) == encode_jpeg(image)
+
+
+def test_fit_bounds_the_longer_side() -> None:
+    image = np.zeros((300, 1000, 3), np.uint8)
+    assert fit(image, 100).shape == (30, 100, 3)
+    assert fit(image, 2000) is image
