@@ -31,7 +31,7 @@ class BaselineScore:
     seconds: float  # fitting and asking
 
 
-def score(  # noqa: PLR0913
+def score(
     train_faces: np.ndarray,
     train_labels: np.ndarray,
     test_faces: np.ndarray,
@@ -112,7 +112,7 @@ def _pixels(faces: np.ndarray, side: int) -> np.ndarray:
     return rows
 
 
-def _judged(  # noqa: PLR0913, PLR0917
+def _judged(
     name: str,
     method: Method,
     train: np.ndarray,

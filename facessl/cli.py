@@ -123,21 +123,23 @@ def _follow(run: Run) -> dict[str, Any]:
     Raises:
         RunError: It failed or was stopped.
     """
-    said = ""
+    said = ("", -1, -1)
     asked = False
     while True:
         try:
             status = run.status()
-            line = _progress_line(status)
-            if line != said:
-                print(line, file=sys.stderr, flush=True)
-                said = line
+            # A line each tenth of the way: one for each step would bury what matters.
+            step = (status.state, status.epoch, status.step * 10 // max(status.steps, 1))
+            if step != said:
+                print(_progress_line(status), file=sys.stderr, flush=True)
+                said = step
             if status.state not in runs.ACTIVE:
                 break
             time.sleep(_POLL_SECONDS)
         except KeyboardInterrupt:
             if asked:
-                raise RunError(f"{run.id} goes on in the background; `python -m facessl stop {run.id}` ends it.") from None
+                how = f"`python -m facessl stop {run.id}` ends it"
+                raise RunError(f"{run.id} goes on in the background; {how}.") from None
             asked = True
             run.request_stop()
     result = run.result()
@@ -150,8 +152,7 @@ def _follow(run: Run) -> dict[str, Any]:
 def _progress_line(status: runs.Status) -> str:
     parts = [f"{status.state}: {status.message}"]
     if status.steps:
-        # Whole tenths only: a line for each step would bury what matters.
-        parts.append(f"{status.step * 10 // status.steps * 10} %")
+        parts.append(f"{status.step * 100 // status.steps} %")
     return " ".join(parts)
 
 
@@ -273,7 +274,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
     columns = list(rows[0])
     cells = [columns] + [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+    padded = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in cells]
+    return "\n".join("  ".join(line).rstrip() for line in padded)
 
 
 def _cell(value: Any) -> str:
@@ -284,5 +286,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_cell(v) for v in value)
     return "nobody known" if value is None else str(value)
-
-

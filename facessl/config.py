@@ -5,7 +5,7 @@ A nested model (``views``) is shown and typed flat. What belongs to one plug-in 
 ``Options`` and travels in ``options``.
 """
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -13,6 +13,7 @@ from facessl import registry
 from facessl.errors import RecipeError
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
+AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
 
@@ -109,7 +110,7 @@ class PrepareRecipe(Recipe):
 class _TrainRecipe(Recipe):
     """What pre-training and fine-tuning share."""
 
-    PLUGINS = (("backbones", "backbone", "backbone_options"),)
+    PLUGINS: ClassVar[tuple[tuple[str, str, str], ...]] = (("backbones", "backbone", "backbone_options"),)
 
     dataset: str = Field("demo", description="The prepared set to learn from.")
     backbone: str = Field("resnet18", description="The network that turns a face into a vector.")
@@ -131,7 +132,7 @@ class _TrainRecipe(Recipe):
 class PretrainRecipe(_TrainRecipe):
     """A network learns from faces without their names."""
 
-    PLUGINS = (("backbones", "backbone", "backbone_options"), ("methods", "method", "options"))
+    PLUGINS = (*_TrainRecipe.PLUGINS, ("methods", "method", "options"))
 
     also: tuple[str, ...] = Field((), description="Further sets whose faces join in, nameless.")
     method: str = Field("simclr", description="What the network is asked to learn.")
@@ -145,7 +146,9 @@ class FinetuneRecipe(_TrainRecipe):
     mode: Literal["finetune", "frozen"] = Field(
         "finetune", description="Train the whole network, or only a linear layer on its frozen features."
     )
-    label_fraction: float = Field(1.0, gt=0, le=1, description="Share of each person's train labels used (at least one).")
+    label_fraction: float = Field(
+        1.0, gt=0, le=1, description="Share of each person's train labels used (at least one)."
+    )
     learning_rate: float = Field(3e-4, gt=0, le=10, description="Step size of Adam.")
     weight_decay: float = Field(8e-4, ge=0, le=1, description="Pull of the weights towards zero.")
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
@@ -197,16 +200,19 @@ def device_defaults(kind: str, device: str) -> dict[str, Any]:
     """Return the settings that suit a device better than the plain defaults, which suit a CPU."""
     if device != "cuda" or kind not in ("pretrain", "finetune"):
         return {}
-    return {"image_size": 112, "batch_size": 512 if kind == "pretrain" else 128, "epochs": 100 if kind == "pretrain" else 30}
+    if kind == "pretrain":
+        return {"image_size": 112, "batch_size": 512, "epochs": 100}
+    return {"image_size": 112, "batch_size": 128, "epochs": 30}
 
 
-def build(recipe: type[Recipe], settings: dict[str, Any]) -> Recipe:
+def build(recipe: type[AnyRecipe], settings: dict[str, Any]) -> AnyRecipe:
     """Return the checked recipe from flat or nested settings, or raise RecipeError with one sentence.
 
     Settings that belong to a nested recipe or to the plug-in's options may be given flat, as flags and forms do.
     """
     nested = {name: f.default for name, f in recipe.model_fields.items() if isinstance(f.default, Recipe)}
-    own, rest = {}, {}
+    own: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
     for key, value in settings.items():
         (own if key in recipe.model_fields else rest)[key] = value
     for name, default in nested.items():

@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from facessl.errors import RecipeError
@@ -76,5 +77,28 @@ def pick(wanted: str) -> DeviceInfo:
 
 def queue_name(wanted: str) -> str:
     """Return which queue a run waits in; decided without torch, so that waiting costs nothing."""
-    has_gpu = os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/kfd")
+    has_gpu = Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
     return "gpu" if wanted in ("cuda", "mps") or (wanted == "auto" and has_gpu) else "cpu"
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How a job computes, resolved: nothing in it is "auto" any more."""
+
+    device: DeviceInfo
+    precision: str  # bf16, fp16 or fp32
+    threads: int  # of the CPU
+
+
+def compute(device: str, precision: str = "auto", threads: int = 0) -> Compute:
+    """Resolve what a recipe asks for, and set this process's CPU threads accordingly.
+
+    Raises:
+        RecipeError: This machine has no such device.
+    """
+    import torch
+
+    found = pick(device)
+    used = threads or cores()
+    torch.set_num_threads(used)
+    return Compute(found, found.precision if precision == "auto" else precision, used)

@@ -45,7 +45,7 @@ class Encoder:
     def __post_init__(self) -> None:
         for module in (self.backbone, self.classifier):
             if module is not None:
-                module.to(self.device.kind, memory_format=torch.channels_last).eval()
+                module.to(self.device.kind).to(memory_format=torch.channels_last).eval()
 
     @classmethod
     def from_run(cls, folder: Path, device: str = "auto") -> "Encoder":
@@ -77,7 +77,9 @@ class Encoder:
         info = devices.pick(device)
         return cls(build_backbone(backbone, options), image_size, info, info.precision)
 
-    def features(self, faces: np.ndarray, progress: Callable[[int], None] | None = None, batch: int = 256) -> np.ndarray:
+    def features(
+        self, faces: np.ndarray, progress: Callable[[int], None] | None = None, batch: int = 256
+    ) -> np.ndarray:
         """Return the backbone's output for faces (N, S, S, 3) uint8, shape (N, feature_dim) float32."""
         found = []
         with self._lock, torch.inference_mode(), autocast(self.device, self.precision):

@@ -1,5 +1,6 @@
 """The work of a ``finetune`` run: a classifier learns from the few names there are."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import nn
 from facessl import baselines, checkpoints, devices, evaluation, registry, runs, training
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_dataset
+from facessl.devices import Compute
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 from facessl.pretraining import model_card
@@ -28,39 +30,37 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: FinetuneRecipe = run.recipe()
-    device = devices.pick(recipe.device)
-    precision = device.precision if recipe.precision == "auto" else recipe.precision
-    threads = recipe.threads or devices.cores()
-    torch.set_num_threads(threads)
+    compute = devices.compute(recipe.device, recipe.precision, recipe.threads)
     torch.manual_seed(recipe.seed)
     dataset = open_dataset(workspace, recipe.dataset)
     if len(dataset.people) < 2:
         raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
-    run.update(device=device.name, message="Loading the faces.")
+    run.update(device=compute.device.name, message="Loading the faces.")
 
     backbone = training.starting_backbone(recipe, workspace)
     rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
     labels = dataset.labels(rows)
     supervised = registry.load("methods", "supervised")
-    encoder = Encoder(backbone, recipe.image_size, device, precision, people=tuple(dataset.people))
+    people = tuple(dataset.people)
+    encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, people=people)
     batches: FaceBatches | FeatureBatches
     if recipe.mode == "frozen":
         run.update(message="Computing the features of the frozen network.")
-        features = torch.from_numpy(encoder.features(dataset.faces[rows])).to(device.kind)
+        features = torch.from_numpy(encoder.features(dataset.faces[rows])).to(compute.device.kind)
         method = supervised.build(_Features(features.shape[1]), supervised.Options(), len(dataset.people))
-        targets = torch.from_numpy(labels).to(device.kind)
+        targets = torch.from_numpy(labels).to(compute.device.kind)
         batches = FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
-        precision = "fp32"  # a single small matrix: nothing to gain, and exactness to lose
     else:
         method = supervised.build(backbone, supervised.Options(), len(dataset.people))
         batches = FaceBatches(
-            FacePool([(dataset, rows)]), labels, recipe.views, 1, recipe.batch_size, recipe.image_size, recipe.seed,
-            device, threads,
+            FacePool([(dataset, rows)]), labels, recipe.views, 1, recipe.batch_size, recipe.image_size, recipe.seed, compute
         )  # fmt: skip
     encoder.classifier = method.modules["classifier"]
     watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
-    training.fit(run, method, batches, recipe, device=device, precision=precision, on_epoch=watch)
-    return _finish(run, recipe, dataset, encoder, rows)
+    # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.
+    exact = compute if recipe.mode == "finetune" else dataclasses.replace(compute, precision="fp32")
+    training.fit(run, method, batches, recipe, exact, watch)
+    return _finish(run, recipe, dataset, encoder, rows, compute)
 
 
 class _Features(nn.Module):
@@ -122,7 +122,7 @@ class Watch:
 
 
 def _finish(
-    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray
+    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray, compute: Compute
 ) -> dict[str, Any]:
     run.update(message="Judging it on the test part, once.", seconds_left=None)
     assert encoder.classifier is not None
@@ -145,7 +145,7 @@ def _finish(
     weights = {f"backbone.{k}": v for k, v in encoder.backbone.state_dict().items()}
     weights |= {f"classifier.{k}": v for k, v in encoder.classifier.state_dict().items()}
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
-    card = model_card(run, recipe, encoder.device, encoder.precision, people=dataset.people, figures=figures)
+    card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
     checkpoints.save_model(run.path, weights, card)
     trained = [row for row in run.metrics() if row["epoch"] > 0]
     return {
@@ -167,5 +167,6 @@ def _store_predictions(folder: Path, rows: np.ndarray, labels: np.ndarray, logit
 
     shares = torch.from_numpy(logits).softmax(dim=1).numpy()
     predicted = logits.argmax(axis=1)
-    table = {"face": rows, "label": labels, "predicted": predicted, "probability": shares[np.arange(len(rows)), predicted]}
+    certainty = shares[np.arange(len(rows)), predicted]
+    table = {"face": rows, "label": labels, "predicted": predicted, "probability": certainty}
     pd.DataFrame(table).to_parquet(folder / "predictions.parquet", index=False)

@@ -20,7 +20,7 @@ MIN_SIDE = 16  # nothing smaller can show a face
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 
 # What Pillow's decoders were seen to raise on damaged files.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError, OverflowError)
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError, OverflowError, RuntimeError)
 
 
 def read_image(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -112,8 +112,8 @@ def _open(data: bytes) -> "Image.Image":
 
 
 def _ends_whole(data: bytes) -> bool:
-    # libjpeg fills the missing part of a cut file with grey and goes on; Pillow refuses it. Only a file with its
-    # end mark goes the fast way.
+    # Some versions of OpenCV fill the missing part of a cut file with grey; Pillow refuses it. Only a file with
+    # its end mark goes the fast way.
     return data[-64:].rstrip(b"\0\r\n").endswith(b"\xff\xd9")
 
 

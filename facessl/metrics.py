@@ -10,7 +10,7 @@ from facessl.neighbours import nearest
 _BLOCK_ROWS = 1024
 
 
-def knn_accuracy(  # noqa: PLR0913 - two labelled sets, and how they vote
+def knn_accuracy(
     train: np.ndarray,
     train_labels: np.ndarray,
     probe: np.ndarray,

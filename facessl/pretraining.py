@@ -11,7 +11,7 @@ from facessl import __version__, checkpoints, devices, metrics, registry, runs, 
 from facessl.baselines import pixel_embeddings
 from facessl.config import PretrainRecipe, ViewRecipe
 from facessl.dataset import FaceDataset, open_dataset
-from facessl.devices import DeviceInfo
+from facessl.devices import Compute
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 from facessl.methods import Method
@@ -76,24 +76,21 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: PretrainRecipe = run.recipe()
-    device = devices.pick(recipe.device)
-    precision = device.precision if recipe.precision == "auto" else recipe.precision
-    threads = recipe.threads or devices.cores()
-    torch.set_num_threads(threads)
+    compute = devices.compute(recipe.device, recipe.precision, recipe.threads)
     torch.manual_seed(recipe.seed)
     dataset = open_dataset(workspace, recipe.dataset)
-    run.update(device=device.name, message="Loading the faces.")
+    run.update(device=compute.device.name, message="Loading the faces.")
 
     backbone = training.starting_backbone(recipe, workspace)
     plugin = registry.load("methods", recipe.method)
     method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
     pool, labels = _faces_to_learn_from(dataset, recipe, workspace, named_only=method.needs_labels)
     batches = FaceBatches(
-        pool, labels, recipe.views, method.views, recipe.batch_size, recipe.image_size, recipe.seed, device, threads
+        pool, labels, recipe.views, method.views, recipe.batch_size, recipe.image_size, recipe.seed, compute
     )
-    watch = Watch(dataset, Encoder(backbone, recipe.image_size, device, precision), recipe)
-    training.fit(run, method, batches, recipe, device=device, precision=precision, on_epoch=watch)
-    return _finish(run, recipe, method, device, precision, len(pool))
+    watch = Watch(dataset, Encoder(backbone, recipe.image_size, compute.device, compute.precision), recipe)
+    training.fit(run, method, batches, recipe, compute, watch)
+    return _finish(run, recipe, method, compute, len(pool))
 
 
 def _faces_to_learn_from(
@@ -113,9 +110,7 @@ def _faces_to_learn_from(
     return pool, np.concatenate(labels)
 
 
-def _finish(
-    run: Run, recipe: PretrainRecipe, method: Method, device: DeviceInfo, precision: str, faces: int
-) -> dict[str, Any]:
+def _finish(run: Run, recipe: PretrainRecipe, method: Method, compute: Compute, faces: int) -> dict[str, Any]:
     rows = run.metrics()
     last = rows[-1]
     figures = {
@@ -138,12 +133,12 @@ def _finish(
         }
     trained = [row for row in rows if row["epoch"] > 0]
     speed = float(np.median([row["images_per_second"] for row in trained]))
-    card = model_card(run, recipe, device, precision, people=[], figures=figures)
+    card = model_card(run, recipe, compute, people=[], figures=figures)
     checkpoints.save_model(run.path, method.modules.state_dict(), card)
     return {
         "run": run.id,
         "dataset": recipe.dataset,
-        "device": device.name,
+        "device": compute.device.name,
         "seconds": run.status().seconds,
         "images_per_second": round(speed, 1),
         "metrics": figures,
@@ -151,7 +146,7 @@ def _finish(
 
 
 def model_card(
-    run: Run, recipe: Any, device: DeviceInfo, precision: str, *, people: list[str], figures: dict[str, Any]
+    run: Run, recipe: Any, compute: Compute, *, people: list[str], figures: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the JSON beside a model's weights: how to rebuild it, and where it came from."""
     return {
@@ -166,9 +161,9 @@ def model_card(
         "std": list(views.STD),
         "people": people,
         "init": recipe.init,
-        "device": device.kind,
-        "precision": precision,
-        "threads": torch.get_num_threads(),
+        "device": compute.device.kind,
+        "precision": compute.precision,
+        "threads": compute.threads,
         "torch": torch.__version__,
         "created": runs.now(),
         "metrics": figures,

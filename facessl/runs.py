@@ -156,7 +156,7 @@ def create(
 
     ``after`` names runs that must finish first; runs of one ``group`` were started together.
     """
-    parts = [getattr(recipe, name) for name in ("method", "mode", "model", "source", "backbone") if hasattr(recipe, name)]
+    parts = [getattr(recipe, name, "") for name in ("method", "mode", "model", "source", "backbone")]
     slug = "-".join([kind, *(part for part in parts if part.isalnum())][:3])
     run_id = f"{datetime.now():%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
     path = workspace / "runs" / run_id
@@ -239,4 +239,4 @@ def write_text(path: Path, text: str) -> None:
     """Replace ``path`` in one step."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_text(text)
-    os.replace(partial, path)
+    partial.replace(path)

@@ -156,6 +156,7 @@ class Studio:
         if isinstance(recipe, config.PrepareRecipe):
             preparation.check(recipe, self.workspace)
             return
+        assert isinstance(recipe, EmbedRecipe | PretrainRecipe | FinetuneRecipe)
         for name in (recipe.dataset, *getattr(recipe, "also", ())):
             dataset.open_dataset(self.workspace, name)
         if isinstance(recipe, FinetuneRecipe) and len(self.dataset(recipe.dataset).people) < 2:

@@ -19,11 +19,12 @@ from facessl import checkpoints, devices, registry, views
 from facessl.backbones import _imagenet
 from facessl.config import ViewRecipe, _TrainRecipe
 from facessl.dataset import FaceDataset
-from facessl.devices import DeviceInfo
+from facessl.devices import Compute
 from facessl.encoder import Encoder, autocast, build_backbone
 from facessl.errors import RunError
 from facessl.methods import Method
 from facessl.runs import Run
+from facessl.views import ViewParameters
 
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
 _WARM_UP_SHARE = 0.05  # of all steps, with a rising learning rate: Adam's first steps are its wildest
@@ -63,16 +64,15 @@ class FaceBatches:
     batch_size: int
     image_size: int
     seed: int
-    device: DeviceInfo
-    threads: int
+    compute: Compute
 
     def __post_init__(self) -> None:
         self.batch_size = min(self.batch_size, len(self.pool))
         self.steps = len(self.pool) // self.batch_size
         self._on_device = None
-        if self.device.kind == "cuda":
+        if self.compute.device.kind == "cuda":
             everything = self.pool.take(np.arange(len(self.pool)))
-            if everything.nbytes < self.device.memory_gib * 2**30 / 4:
+            if everything.nbytes < self.compute.device.memory_gib * 2**30 / 4:
                 self._on_device = torch.from_numpy(everything).to("cuda")
 
     def __call__(self, epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
@@ -81,19 +81,21 @@ class FaceBatches:
         chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
         rng = np.random.default_rng([self.seed, epoch, step])
         drawn = [views.draw(len(chosen), self.recipe, rng) for _ in range(self.views)]
-        labels = torch.from_numpy(self.labels[chosen]).to(self.device.kind)
+        labels = torch.from_numpy(self.labels[chosen]).to(self.compute.device.kind)
         return [self._render(chosen, parameters) for parameters in drawn], labels
 
-    def _render(self, chosen: np.ndarray, parameters: views.ViewParameters) -> Tensor:
-        if self.device.kind == "cpu":
-            pictures = views.render(self.pool.take(chosen), parameters, self.image_size, threads=self.threads)
+    def _render(self, chosen: np.ndarray, parameters: ViewParameters) -> Tensor:
+        device = self.compute.device.kind
+        if device == "cpu":
+            faces = self.pool.take(chosen)
+            pictures = views.render(faces, parameters, self.image_size, threads=self.compute.threads)
             batch = views.to_input(pictures)
         else:
             if self._on_device is not None:
-                faces = self._on_device[torch.from_numpy(chosen).to("cuda")]
+                there = self._on_device[torch.from_numpy(chosen).to(device)]
             else:
-                faces = torch.from_numpy(self.pool.take(chosen)).to(self.device.kind)
-            batch = views.to_input(views.render_tensor(faces, parameters, self.image_size))
+                there = torch.from_numpy(self.pool.take(chosen)).to(device)
+            batch = views.to_input(views.render_tensor(there, parameters, self.image_size))
         return batch.contiguous(memory_format=torch.channels_last)
 
 
@@ -155,9 +157,7 @@ def fit(
     method: Method,
     batches: FaceBatches | FeatureBatches,
     recipe: _TrainRecipe,
-    *,
-    device: DeviceInfo,
-    precision: str,
+    compute: Compute,
     on_epoch: Callable[[int], dict[str, Any]],
 ) -> None:
     """Train ``method`` for ``recipe.epochs``, from the run's saved state if it has one.
@@ -169,7 +169,7 @@ def fit(
         Stopped: Somebody asked for it; the state is saved.
         RunError: The loss is no longer a number, or the device's memory is full.
     """
-    loop = _Loop(run, method, batches, recipe, device, precision)
+    loop = _Loop(run, method, batches, recipe, compute)
     loop.restore()
     if loop.epoch == 0 and loop.step == 0:
         run.cut_metrics(-1)
@@ -196,12 +196,12 @@ class _Loop:
         method: Method,
         batches: FaceBatches | FeatureBatches,
         recipe: _TrainRecipe,
-        device: DeviceInfo,
-        precision: str,
+        compute: Compute,
     ) -> None:
         self.run, self.method, self.batches, self.recipe = run, method, batches, recipe
-        self.device, self.precision = device, precision
-        self.modules = method.modules.to(device.kind, memory_format=torch.channels_last)
+        self.compute = compute
+        self.modules = method.modules.to(compute.device.kind)
+        self.modules.to(memory_format=torch.channels_last)
         decay = recipe.weight_decay
         self.optimizer = torch.optim.Adam(self.modules.parameters(), lr=recipe.learning_rate, weight_decay=decay)
         self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
@@ -260,7 +260,7 @@ class _Loop:
         torch.manual_seed(self.recipe.seed * 1_000_003 + done)  # dropout draws from here
         views_of_batch, labels = self.batches(self.epoch, self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.device, self.precision):
+        with autocast(self.compute.device, self.compute.precision):
             loss = self.method.loss(views_of_batch, labels)
         loss.backward()
         value = loss.item()

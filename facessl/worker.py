@@ -45,7 +45,8 @@ def work(workspace: Path, run_id: str) -> str:
             _fail(run, "The machine's memory is full; choose a smaller batch or image size.")
         except OSError as error:
             traceback.print_exc()
-            _fail(run, f"A file could not be read or written: {error.strerror or error} ({error.filename or 'no name'}).")
+            what = f"{error.strerror or error} ({error.filename or 'no name'})"
+            _fail(run, f"A file could not be read or written: {what}.")
         except Exception as error:  # the last place that can tell the person anything
             traceback.print_exc()
             _fail(run, f"Something nobody foresaw: {type(error).__name__}: {error}. The log has the details.")

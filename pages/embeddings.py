@@ -49,7 +49,8 @@ def main() -> None:
 
 def new_map(dataset: FaceDataset) -> None:
     """Let a person choose what looks at the faces, and start the map."""
-    trained = {run.id: run.title for run in studio().models()}
+    kinds = {"pretrain": "pre-trained", "finetune": "fine-tuned"}
+    trained = {run.id: f"{run.title} ({kinds[run.kind]})" for run in studio().models()}
     model: str = st.selectbox(
         "Who looks at the faces", [*trained, *_PLAIN_MODELS], key="embeddings-model", persist_state="session",
         format_func=lambda name: trained.get(name) or _PLAIN_MODELS[name],

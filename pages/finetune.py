@@ -25,6 +25,7 @@ from pages._shared.widgets import (
 )
 from pages._shared.words import count, percent
 
+_SHARES = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _MODES = {"finetune": "Fine-tune", "frozen": "Frozen"}
 _MODE_WORDS = {
     "finetune": "The whole network is trained on the names.",
@@ -81,8 +82,12 @@ def new_run(dataset: FaceDataset) -> None:
             key="finetune-mode", persist_state="session",
         )  # fmt: skip
         st.caption(_MODE_WORDS[mode])
-    settings: dict[str, Any] = {"dataset": dataset.name, "init": init, "mode": mode}
-    hide = ["dataset", "init", "mode", "backbone"]
+        share: float = st.select_slider(
+            "Share of the labels", _SHARES, value=1.0, key="finetune-share", persist_state="session",
+            format_func=lambda part: f"{part * 100:g} %", help="Of each person's train labels; at least one is used.",
+        )  # fmt: skip
+    settings: dict[str, Any] = {"dataset": dataset.name, "init": init, "mode": mode, "label_fraction": share}
+    hide = ["dataset", "init", "mode", "backbone", "label_fraction"]
     if init in trained:
         parent = studio().run(init).config["recipe"]
         settings |= {name: parent[name] for name in ("backbone", "backbone_options", "image_size")}
@@ -92,7 +97,7 @@ def new_run(dataset: FaceDataset) -> None:
     device = studio().device()
     defaults = device_defaults("finetune", device.kind) if device else {}
     with st.form("finetune-form", border=False):
-        main_fields = ("label_fraction", "epochs", "learning_rate", "batch_size", "image_size")
+        main_fields = ("epochs", "learning_rate", "batch_size", "image_size")
         settings |= recipe_form(FinetuneRecipe, key="finetune", defaults=defaults, hide=hide, main=main_fields)
         named = len(dataset.rows("train"))
         st.caption(

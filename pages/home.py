@@ -1,6 +1,6 @@
 """Home: what this is, how far the workspace has come, and one button that shows it all."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -13,24 +13,37 @@ from pages._shared.path import Step, link_to, path_steps
 from pages._shared.run_panel import progress_share
 from pages._shared.widgets import page_title, shown_errors, state_badge
 
+INTRODUCTION = (
+    "Take face photos, most of them without a name. A network first learns from the faces alone, then from the few "
+    "names there are, and then says who is on a new photo, or that it does not know."
+)
 DEMO_MAIN = ("people", "photos", "epochs")
 
 
 def home() -> None:
-    page_title(
-        "Watch a model learn to tell people apart",
-        "Take face photos, most of them without a name. A network first learns from the faces alone, then from the few "
-        "names there are, and then says who is on a new photo, or that it does not know.",
-    )
     demo = studio().demo()
-    live = any(run.status().state in ACTIVE for run in studio().runs()) or studio().device() is None
+    now = what_lives(demo)
+    # While the demo runs, the room on the screen is its own.
+    page_title("Watch a model learn to tell people apart", "" if now.demo else INTRODUCTION)
     if not demo:
         demo_start("Run the demo", primary=True)
     # One timer for the whole page: cards, what runs now, and the demo's pictures belong together.
-    st.fragment(overview, run_every=1.5 if live else None)(demo, live)
-    if demo and not any(run.status().state in ACTIVE for run in demo):
+    st.fragment(overview, run_every=1.5 if now.anything else None)(demo, now)
+    if demo and not now.demo:
         st.divider()
         demo_start("Run the demo again", primary=False)
+
+
+class Living(NamedTuple):
+    """What is still going to change by itself."""
+
+    anything: bool  # a run is being worked on, or the device is being found out
+    demo: bool  # the demo is being worked on
+
+
+def what_lives(demo: list[Run]) -> Living:
+    in_demo = any(run.status().state in ACTIVE for run in demo)
+    return Living(in_demo or bool(studio().active()) or studio().device() is None, in_demo)
 
 
 def demo_start(label: str, *, primary: bool) -> None:
@@ -50,16 +63,14 @@ def demo_start(label: str, *, primary: bool) -> None:
             st.rerun()
 
 
-def overview(demo: list[Run], was_live: bool) -> None:
-    """The live part of the page."""
+def overview(demo: list[Run], before: Living) -> None:
+    """The live part of the page; when something has come to its end, the rest of the page is drawn anew."""
+    if what_lives(demo) != before:
+        st.rerun()
     machine()
-    steps = path_steps(studio())
-    path_cards(steps)
+    path_cards(path_steps(studio()), short=before.demo)
     if demo:
         stage(demo)
-    still_live = any(run.status().state in ACTIVE for run in studio().runs()) or studio().device() is None
-    if was_live and not still_live:
-        st.rerun()
 
 
 def machine() -> None:
@@ -76,7 +87,7 @@ def machine() -> None:
     st.caption(f":material/memory: {where} · {now}{more}")
 
 
-def path_cards(steps: list[Step]) -> None:
+def path_cards(steps: list[Step], *, short: bool) -> None:
     # A link's own padding would set the title off from the lines below it.
     st.html("<style>.st-key-path [data-testid='stPageLink'] a { padding-left: 0; }</style>")
     grid = st.grid(6, min_column_width=190, gap="small", border=True, key="path")
@@ -84,20 +95,23 @@ def path_cards(steps: list[Step]) -> None:
         with grid.cell():
             query: dict[str, Any] = link_to(step.run) if step.run else {}
             st.page_link(step.page, label=f"**{number} · {step.title}**", icon=step.icon, query_params=query)
-            st.caption(step.what)
-            card_state(step)
+            if not short:
+                st.caption(step.what)
+            card_state(step, short=short)
 
 
-def card_state(step: Step) -> None:
+def card_state(step: Step, *, short: bool) -> None:
     if step.state == "later":
         st.badge("Not yet", color="gray")
     elif step.state == "ready":
         st.badge("Ready", color="green", icon=":material/check_circle:")
     else:
         state_badge(step.state)
-    if step.status and step.status.state in ACTIVE:
+    works = step.state in ("running", "stopping")
+    if works and step.status:
         st.progress(progress_share(step.status))
-    if step.figure:
+    # What a run says while it works stands below, where the demo is shown.
+    if step.figure and step.state != "queued" and not (short and works):
         st.caption(step.figure)
 
 

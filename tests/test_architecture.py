@@ -25,7 +25,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "__main__",
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
-HEAVY = {"torch", "torchvision", "umap", "sklearn", "cv2", "pandas", "plotly", "scipy", "PIL", "splitfolders"}
+HEAVY = {"torch", "torchvision", "umap", "sklearn", "cv2", "pandas", "plotly", "scipy", "splitfolders"}
 MAY_LOAD_TORCH = {"losses", "checkpoints", "encoder", "training", "pretraining", "finetuning"}
 PACKAGE = sorted((ROOT / "facessl").rglob("*.py"))
 SCREEN = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]

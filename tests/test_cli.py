@@ -49,7 +49,7 @@ def test_the_whole_path_by_command(capsys: pytest.CaptureFixture[str], tmp_path:
         assert {"run", "dataset", "device", "seconds", "images_per_second", "metrics"} <= answer.keys()
     code, embedded, err = call(capsys, "embed", "--dataset", "few", "--model", pretrained["run"], *where)
     assert code == 0 and embedded["metrics"]["faces"] > 0, err
-    image, name = Studio(tmp_path).sample(finetuned["run"], stranger=False, seed=1) or (None, "")
+    image, _name = Studio(tmp_path).sample(finetuned["run"], stranger=False, seed=1) or (None, "")
     cv2.imwrite(str(tmp_path / "photo.png"), image[:, :, ::-1])
     code, answer, err = call(capsys, "identify", "--model", finetuned["run"], tmp_path / "photo.png", *where)
     assert code == 0, err

@@ -54,7 +54,7 @@ def test_a_linear_layer_has_its_own_defaults_which_a_person_can_change() -> None
 
 def test_no_two_settings_of_a_recipe_share_a_flat_name() -> None:
     for recipe in config.RECIPES.values():
-        own = [name for name in recipe.model_fields]
+        own = list(recipe.model_fields)
         for field in recipe.model_fields.values():
             if isinstance(field.default, config.Recipe):
                 own += type(field.default).model_fields

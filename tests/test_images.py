@@ -37,7 +37,7 @@ def test_every_format_is_read_whatever_it_is_called(kind: str, tmp_path: Path) -
     assert np.abs(image.astype(int) - np.asarray(scene())).mean() < 12  # GIF has 256 colours
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_exif_turn_is_applied(orientation: int, kind: str) -> None:
     stored_as = {

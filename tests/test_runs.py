@@ -55,7 +55,8 @@ def test_rows_of_lost_work_are_cut(run: Run) -> None:
 def test_a_run_is_alive_exactly_while_a_process_holds_it(run: Run) -> None:
     run.update(state="running")
     assert run.status().state == "interrupted"
-    code = f"import fcntl; f = open({str(run.path / 'run.lock')!r}, 'a'); fcntl.flock(f, fcntl.LOCK_EX); print(); input()"
+    lock = str(run.path / "run.lock")
+    code = f"import fcntl; f = open({lock!r}, 'a'); fcntl.flock(f, fcntl.LOCK_EX); print(); input()"
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout
     holder.stdout.readline()

@@ -10,13 +10,13 @@ from facessl.config import PrepareRecipe, build
 
 
 def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: int = 10, unnamed: int = 4) -> Path:
-    """Write ``people`` × ``photos`` faces of 32 px (8 train, 1 val, 1 test of each ten) and ``unnamed`` nameless ones."""
+    """Write ``people`` × ``photos`` faces of 32 px, 8 train, 1 val, 1 test of ten, and ``unnamed`` nameless ones."""
     rng = np.random.default_rng(0)
     rows, faces = [], []
     for number in range(people * photos + unnamed):
         label = number // photos if number < people * photos else -1
         place = number % photos
-        split = "unlabelled" if label < 0 else "train" if place < 0.8 * photos else "val" if place < 0.9 * photos else "test"
+        named = "train" if place < 0.8 * photos else "val" if place < 0.9 * photos else "test"
         colour = np.array([60 + 150 * (label % 2), 60 + 70 * label % 200, 120])
         faces.append(np.clip(colour + rng.normal(0, 25, (32, 32, 3)), 0, 255).astype(np.uint8))
         rows.append(
@@ -25,7 +25,7 @@ def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: in
                 "path": f"p{label}/{number}.png",
                 "person": f"Person {label}" if label >= 0 else "",
                 "label": label,
-                "split": split,
+                "split": named if label >= 0 else "unlabelled",
                 "status": "kept",
                 "reason": "",
                 "face": number,

@@ -1,5 +1,6 @@
 """The pictures of a run while it works: what it has prepared, how it learns. Shared by Home and the runs' own pages."""
 
+import base64
 from typing import Any
 
 import streamlit as st
@@ -8,14 +9,16 @@ from facessl.runs import Run
 from pages._shared.words import count, percent
 
 CHART = {"displayModeBar": False}
+SHEET = "width:100%; border-radius:0.5rem"
 
 
 def contact_sheet(run: Run) -> None:
     """Show the latest faces that a preparation has cut out, if there are any yet."""
     sheet = run.path / "preview.jpg"
     if sheet.exists():
-        # Read at once: the worker replaces the file while we look.
-        st.image(sheet.read_bytes(), caption="The latest faces", width="stretch")
+        # Sent along and not by an address: a sheet that is renewed each second would flicker while it loads.
+        picture = base64.b64encode(sheet.read_bytes()).decode()
+        st.html(f'<img src="data:image/jpeg;base64,{picture}" alt="The latest faces" style="{SHEET}">')
     else:
         st.caption("The first faces appear here in a moment.")
 

@@ -67,7 +67,7 @@ def _people(dataset: FaceDataset, table: "pd.DataFrame") -> None:
         st.plotly_chart(figures.photos_per_person(dataset.people, counts), key="data-people", config=CHART)
     with numbers:
         shown = {"Person": dataset.people, **{split: counts[split] for split in SPLITS[1:]}}
-        st.dataframe(shown, hide_index=True, height=360)
+        st.dataframe(shown, hide_index=True)
 
 
 def person_counts(table: "pd.DataFrame", people: list[str]) -> dict[str, list[int]]:
@@ -144,7 +144,7 @@ def _strip(dataset: FaceDataset, row: dict[str, Any]) -> None:
         return
     st.image(picture)
     seen = f" · {row['found']} faces seen" if row["found"] > 1 else ""
-    turned = f" · turned by {abs(row['angle']):.0f}°" if row["aligned"] else ""
+    turned = f" · turned by {abs(row['angle']):.0f}°" if row["aligned"] and abs(row["angle"]) >= 0.5 else ""
     reason = f" · {row['reason']}" if row["reason"] else ""
     st.caption(f"{_who(row)} · {row['split']} · {row['status']}{turned}{seen}{reason}")
 

@@ -45,8 +45,8 @@ def stage_head(demo: list[Run], done: bool) -> None:
     lost = [run for run in demo if run.status().state in RESUMABLE]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("The demo", anchor=False, width="content")
-        took = sum(run.status().seconds for run in demo)
-        st.caption(f"{'took' if done else 'so far'} {duration(took)}", width="content")
+        if done:
+            st.caption(f"took {duration(sum(run.status().seconds for run in demo))}", width="content")
         st.space("stretch")
         if active and st.button("Stop the demo", icon=":material/stop:"):
             for run in active:

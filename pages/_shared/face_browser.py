@@ -54,13 +54,18 @@ def _remember(picked: int | None, remembered: str) -> None:
         st.rerun()
 
 
-def show_nearest(run: Run, dataset: FaceDataset, face: int, remembered: str) -> None:
-    """Show one face and those most like it, with how alike they are."""
+def nearest_others(vectors: np.ndarray, face: int) -> list[tuple[int, float]]:
+    """Return the faces most like one of ``vectors`` (N, E), unit rows, with their cosine: best first, itself left out."""
     from facessl.neighbours import nearest
 
-    vectors = np.asarray(studio().embedding(run.id).embeddings)
     found, similarities = nearest(vectors[face : face + 1], vectors, _NEAREST + 1)
-    others = [(int(i), float(s)) for i, s in zip(found[0], similarities[0], strict=True) if i != face][:_NEAREST]
+    others = [(int(i), float(s)) for i, s in zip(found[0], similarities[0], strict=True) if i != face]
+    return others[:_NEAREST]  # exact copies of a face may have pushed it out of its own list
+
+
+def show_nearest(run: Run, dataset: FaceDataset, face: int, remembered: str) -> None:
+    """Show one face and those most like it, with how alike they are."""
+    others = nearest_others(studio().embedding(run.id).embeddings, face)
     name = names_of(dataset, [face])[0]
     same = sum(other == name for other in names_of(dataset, [i for i, _ in others]))
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -15,7 +15,7 @@ from pages._shared.words import label
 Choices = Mapping[str, Sequence[Any]]
 
 
-def recipe_form(  # noqa: PLR0913 - what may differ from form to form, all named
+def recipe_form(
     model: type[BaseModel],
     *,
     key: str,

@@ -80,7 +80,7 @@ def progress_text(status: Status) -> str:
     parts = [
         f"epoch {status.epoch} of {status.epochs}" if status.epochs else "",
         f"{status.images_per_second:,.0f} images/s" if status.images_per_second else "",
-        f"{duration(status.seconds_left)} left" if active and status.seconds_left is not None else "",
+        f"{duration(status.seconds_left)} left" if active and (status.seconds_left or 0) >= 1 else "",
         f"{duration(status.seconds)} so far" if active and status.seconds else "",
         f"took {duration(status.seconds)}" if not active and status.seconds else "",
         status.device,

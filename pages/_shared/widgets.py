@@ -36,7 +36,8 @@ def page_title(title: str, explained: str) -> None:
     """Head of a page, the first thing each calls: its name and one sentence that says what it is for."""
     through_the_frame()
     st.title(title, anchor=False)
-    st.markdown(explained, width=880)
+    if explained:
+        st.markdown(explained, width=880)
 
 
 def page_tabs(labels: Sequence[str], *, key: str, first: str) -> "Sequence[TabContainer]":

@@ -43,7 +43,8 @@ def address(home: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
     with open(home / "server.txt", "w") as log:
         server = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "FACESSL_HOME": str(home)}, stdout=log, stderr=subprocess.STDOUT
@@ -79,7 +80,8 @@ def page(address: str) -> Iterator[object]:
 
 def no_error(page) -> None:  # type: ignore[no-untyped-def]
     page.wait_for_timeout(1500)
-    assert page.locator('[data-testid="stException"]').count() == 0, page.locator('[data-testid="stException"]').inner_text()
+    shown = page.locator('[data-testid="stException"]')
+    assert shown.count() == 0, shown.first.inner_text()
 
 
 def set_number(page, label: str, value: int) -> None:  # type: ignore[no-untyped-def]
@@ -110,7 +112,7 @@ def test_from_one_click_to_an_identified_face(page, home: Path) -> None:  # type
     model = next(run for run in demo if run.kind == "finetune")
     image, person = studio.sample(model.id, stranger=False, seed=0) or (None, "")
     for seed in range(20):  # a photo that the model knows: what is tested here is the page, not the model
-        image, person = studio.sample(model.id, stranger=False, seed=seed) or (None, "")
+        image, _person = studio.sample(model.id, stranger=False, seed=seed) or (None, "")
         answers = studio.identify(model.id, image)
         if len(answers) == 1 and answers[0].answer.person:
             break

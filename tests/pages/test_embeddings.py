@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from facessl.dataset import open_dataset
 from facessl.runs import Run
 from pages import embeddings
+from pages._shared.face_browser import nearest_others
 from tests.pages.made import make_run, mapped, open_page, tiny_set, words
 
 
@@ -74,6 +75,15 @@ def test_one_point_shows_its_nearest(map_of_tiny: Run) -> None:
     assert "12 of the 12 nearest faces are the same person" in words(app)
     app.button(key=f"embeddings-face-{map_of_tiny.id}-clear").click().run()
     assert "12 of the 12" not in words(app)
+
+
+def test_the_nearest_are_those_of_a_full_search_without_the_face_itself() -> None:
+    vectors = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    others = nearest_others(vectors, 7)
+    cosines = {i: float(vectors[i] @ vectors[7]) for i in range(30) if i != 7}
+    assert [i for i, _ in others] == sorted(cosines, key=lambda i: -cosines[i])[:12]
+    assert [s for _, s in others] == pytest.approx([cosines[i] for i, _ in others], abs=1e-6)
 
 
 def test_every_colouring_draws_all_faces(map_of_tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:

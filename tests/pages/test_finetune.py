@@ -43,9 +43,11 @@ def test_from_a_run_its_network_and_size_are_taken_over(empty_workspace: Path, s
     tiny_set(empty_workspace)
     parent = pretrained(empty_workspace)
     app = open_page("finetune")
+    app.select_slider(key="finetune-share").set_value(0.1).run()
     app.button(key="FormSubmitter:finetune-form-Start").click().run()
     assert not app.exception
     (settings,) = started
+    assert settings["label_fraction"] == 0.1
     recipe = parent.config["recipe"]
     assert settings["init"] == parent.id
     assert {name: settings[name] for name in ("backbone", "image_size")} == {
