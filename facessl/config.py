@@ -45,13 +45,19 @@ class Recipe(BaseModel):
 
 
 class ViewRecipe(Recipe):
-    """How a face is changed into a view (SimCLR, appendix A, in the order they are applied)."""
+    """How a face is changed into a view, in the order the changes are made.
+
+    Crop, flip, colour, grey and blur are SimCLR's (appendix A); light from one side is what faces need besides: under
+    it the same person differs more than two people under the same lamp (Adini, Moses and Ullman 1997).
+    """
 
     crop_min: float = Field(0.3, ge=0.05, le=1, description="Smallest share of the face a random crop keeps.")
     crop_max: float = Field(1.0, ge=0.05, le=1, description="Largest share of the face a random crop keeps.")
     aspect: float = Field(1.2, ge=1, le=2, description="Crops are stretched by up to this factor either way.")
     rotation: float = Field(0.0, ge=0, le=45, description="Turned by up to this many degrees either way.")
     flip: float = Field(0.5, ge=0, le=1, description="How often a view is mirrored.")
+    light: float = Field(0.5, ge=0, le=1, description="How often a view is lit from one side.")
+    light_max: float = Field(1.0, ge=0, le=3, description="Strongest such light, in stops from the middle to a side.")
     jitter: float = Field(0.8, ge=0, le=1, description="How often the colours are shifted at all.")
     brightness: float = Field(0.5, ge=0, le=1, description="Brightness is scaled by 1 ± this.")
     contrast: float = Field(0.5, ge=0, le=1, description="Contrast is scaled by 1 ± this.")
@@ -69,7 +75,16 @@ class ViewRecipe(Recipe):
 
 
 GENTLE_VIEWS = ViewRecipe(
-    crop_min=0.7, jitter=0.8, brightness=0.3, contrast=0.3, saturation=0.2, hue=0.02, grey=0.0, blur=0.1
+    crop_min=0.7,
+    light=0.3,
+    light_max=0.7,
+    jitter=0.8,
+    brightness=0.3,
+    contrast=0.3,
+    saturation=0.2,
+    hue=0.02,
+    grey=0.0,
+    blur=0.1,
 )
 
 
@@ -107,7 +122,7 @@ class PrepareRecipe(Recipe):
         return self
 
 
-class _TrainRecipe(Recipe):
+class TrainRecipe(Recipe):
     """What pre-training and fine-tuning share."""
 
     PLUGINS: ClassVar[tuple[tuple[str, str, str], ...]] = (("backbones", "backbone", "backbone_options"),)
@@ -129,10 +144,10 @@ class _TrainRecipe(Recipe):
     backbone_options: dict[str, Any] = Field(default_factory=dict, description="Settings of the backbone.")
 
 
-class PretrainRecipe(_TrainRecipe):
+class PretrainRecipe(TrainRecipe):
     """A network learns from faces without their names."""
 
-    PLUGINS = (*_TrainRecipe.PLUGINS, ("methods", "method", "options"))
+    PLUGINS = (*TrainRecipe.PLUGINS, ("methods", "method", "options"))
 
     also: tuple[str, ...] = Field((), description="Further sets whose faces join in, nameless.")
     method: str = Field("simclr", description="What the network is asked to learn.")
@@ -140,7 +155,7 @@ class PretrainRecipe(_TrainRecipe):
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the method.")
 
 
-class FinetuneRecipe(_TrainRecipe):
+class FinetuneRecipe(TrainRecipe):
     """A classifier learns from the few labels there are."""
 
     mode: Literal["finetune", "frozen"] = Field(

@@ -52,9 +52,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         batches = FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
     else:
         method = supervised.build(backbone, supervised.Options(), len(dataset.people))
-        batches = FaceBatches(
-            FacePool([(dataset, rows)]), labels, recipe.views, 1, recipe.batch_size, recipe.image_size, recipe.seed, compute
-        )  # fmt: skip
+        batches = FaceBatches(FacePool([(dataset, rows)]), labels, views=1, recipe=recipe, compute=compute)
     encoder.classifier = method.modules["classifier"]
     watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
     # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.

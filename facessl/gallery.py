@@ -30,8 +30,9 @@ class Gallery:
     labels: np.ndarray  # (G,) int64, the person of each row
     people: tuple[str, ...]  # a name a label
     faces: np.ndarray  # (G,) int64, the rows' faces in their set
-    impostors: np.ndarray  # (V,) float32 ascending: best similarity of each val face to *other* people
-    genuine: np.ndarray  # (W,) float32 ascending: best similarity of each val face to its own person
+    impostors: np.ndarray  # (V,) float32 ascending: each val face against the likeliest *other* person
+    genuine: np.ndarray  # (W,) float32 ascending: similarity of each val face to its own person
+    best_of: int = 1  # a person's similarity is the mean over so many of their most similar faces
 
     def threshold(self, false_accept_rate: float = 0.01) -> float:
         """Return the least similarity that accepts at most this share of the impostors.
@@ -56,7 +57,7 @@ class Gallery:
 
     def save(self, folder: Path) -> None:
         """Write ``gallery.npz`` into a run's folder in one step; names travel as JSON, nothing is pickled."""
-        header = json.dumps({"version": _VERSION, "people": self.people}).encode()
+        header = json.dumps({"version": _VERSION, "people": self.people, "best_of": self.best_of}).encode()
         partial = folder / f".gallery.{os.getpid()}.partial.npz"
         np.savez(
             partial, header=np.frombuffer(header, np.uint8), embeddings=self.embeddings, labels=self.labels,
@@ -73,14 +74,14 @@ class Gallery:
         """
         path = folder / FILE_NAME
         if not zipfile.is_zipfile(path):
-            raise ModelError(f"{path} is missing or damaged; embed or fine-tune again to make it anew.")
+            raise ModelError(f"{path} is missing or damaged; train its model again.")
         try:
             with np.load(path, allow_pickle=False) as stored:
                 header = json.loads(stored["header"].tobytes())
                 arrays = {name: stored[name] for name in ("embeddings", "labels", "faces", "impostors", "genuine")}
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ModelError(f"{path} was not written by facessl; embed or fine-tune again.") from error
-        return cls(people=tuple(header["people"]), **arrays)
+                return cls(people=tuple(header["people"]), best_of=header["best_of"], **arrays)
+        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise ModelError(f"{path} was not written by facessl; train its model again.") from error
 
 
 @dataclass(frozen=True)
@@ -90,21 +91,26 @@ class Answer:
     person: str | None  # None: nobody known
     similarity: float  # of the best candidate, -1 to 1; -1 where nobody is known
     threshold: float  # what it would have had to reach
-    candidates: list[tuple[str, float]]  # the most similar people, each by their best face, best first
+    candidates: list[tuple[str, float]]  # the most similar people, best first
     nearest: list[tuple[int, str, float]]  # the most similar known faces: (face row, person, similarity)
 
 
-def build(embeddings: np.ndarray, labels: np.ndarray, splits: np.ndarray, people: list[str]) -> Gallery:
+def build(
+    embeddings: np.ndarray, labels: np.ndarray, splits: np.ndarray, people: list[str], *, best_of: int = 1
+) -> Gallery:
     """Make a gallery of a set: known are its named train faces, the val faces show what to expect.
 
     A val face stands in twice. Against its own person's faces it is a probe that should be accepted; with its own
-    person taken out of the gallery it is a stranger, and scores what a stranger would.
+    person taken out of the gallery it is a stranger, and scores what a stranger would. An encoder that learnt these
+    very names keeps these people further apart than it does strangers, so after fine-tuning more strangers than the
+    stated share get in (an LDA of 62 real people let in 3 % at a stated 1 %, a PCA 0.5 %).
 
     Args:
         embeddings: Shape (N, E), unit rows of all faces of the set.
         labels: Shape (N,), -1 where nobody has said.
         splits: Shape (N,), strings.
         people: The name of each label.
+        best_of: A person's similarity is the mean over so many of their most similar faces, >= 1.
     """
     known = np.flatnonzero((splits == "train") & (labels >= 0))
     gallery = Gallery(
@@ -114,6 +120,7 @@ def build(embeddings: np.ndarray, labels: np.ndarray, splits: np.ndarray, people
         faces=known.astype(np.int64),
         impostors=np.zeros(0, np.float32),
         genuine=np.zeros(0, np.float32),
+        best_of=best_of,
     )
     val = np.flatnonzero((splits == "val") & (labels >= 0))
     scores = person_scores(gallery, embeddings[val])
@@ -124,7 +131,7 @@ def build(embeddings: np.ndarray, labels: np.ndarray, splits: np.ndarray, people
 
 
 def person_scores(gallery: Gallery, probes: np.ndarray) -> np.ndarray:
-    """Return how similar each probe is to each person: the cosine to the person's best face.
+    """Return how similar each probe is to each person: the mean cosine of the person's ``best_of`` closest faces.
 
     Args:
         gallery: P people.
@@ -134,14 +141,16 @@ def person_scores(gallery: Gallery, probes: np.ndarray) -> np.ndarray:
         Shape (Q, P) float32; -inf for a person without a known face.
     """
     scores = np.full((len(probes), len(gallery.people)), -np.inf, dtype=np.float32)
-    if not len(gallery.labels):
-        return scores
     order = np.argsort(gallery.labels, kind="stable")
-    present, starts = np.unique(gallery.labels[order], return_index=True)
+    ends = np.searchsorted(gallery.labels[order], np.arange(1, len(gallery.people) + 1))
     rows = gallery.embeddings[order]
     for begin in range(0, len(probes), _BLOCK_PROBES):
         cosines = probes[begin : begin + _BLOCK_PROBES] @ rows.T
-        scores[begin : begin + len(cosines), present] = np.maximum.reduceat(cosines, starts, axis=1)
+        for label, own in enumerate(np.split(cosines, ends[:-1], axis=1)):  # (Q, the person's faces)
+            if rest := own.shape[1]:
+                rest -= min(gallery.best_of, rest)
+                closest = np.partition(own, rest, axis=1)[:, rest:] if rest else own
+                scores[begin : begin + len(cosines), label] = closest.mean(axis=1)
     return scores
 
 

@@ -85,9 +85,7 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     plugin = registry.load("methods", recipe.method)
     method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
     pool, labels = _faces_to_learn_from(dataset, recipe, workspace, named_only=method.needs_labels)
-    batches = FaceBatches(
-        pool, labels, recipe.views, method.views, recipe.batch_size, recipe.image_size, recipe.seed, compute
-    )
+    batches = FaceBatches(pool, labels, method.views, recipe, compute)
     watch = Watch(dataset, Encoder(backbone, recipe.image_size, compute.device, compute.precision), recipe)
     training.fit(run, method, batches, recipe, compute, watch)
     return _finish(run, recipe, method, compute, len(pool))

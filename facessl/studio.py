@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from facessl.gallery import Gallery
     from facessl.recognition import FaceAnswer
 
-_KEPT_MODELS = 4  # encoders and galleries kept in memory, the least recently used goes first
+_KEPT = {"clusters": 64}  # values of a kind kept in memory, 4 unless said; the least recently used goes first
 
 
 def default_workspace() -> Path:
@@ -34,16 +34,17 @@ def default_workspace() -> Path:
     return Path(os.environ.get("FACESSL_HOME") or Path(__file__).parents[1] / "workspace").resolve()
 
 
-def _title(recipe: Recipe) -> str:
-    """Return what a run is called before anybody renames it."""
+def _title(recipe: Recipe, titles: dict[str, str]) -> str:
+    """Return what a run is called before anybody renames it; ``titles`` are those of the runs there are."""
     if isinstance(recipe, config.PrepareRecipe):
         return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
     if isinstance(recipe, PretrainRecipe):
         return f"{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
     if isinstance(recipe, FinetuneRecipe):
-        return f"{recipe.mode.capitalize()} {recipe.backbone} from {recipe.init} on {recipe.dataset}"
+        start = titles.get(recipe.init, recipe.init)
+        return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
     assert isinstance(recipe, EmbedRecipe)
-    return f"Map of {recipe.dataset} by {recipe.model}"
+    return f"Map of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
 
 
 def _mentions(run: Run) -> set[str]:
@@ -67,7 +68,9 @@ class Studio:
         self.workspace = (workspace or default_workspace()).resolve()
         self._device: DeviceInfo | None = None
         self._kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        self._making: dict[tuple[str, ...], threading.Lock] = {}
         self._lock = threading.RLock()
+        self._reading = threading.Lock()  # a zip has one reading position
         self._warm = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
 
     # -- the machine ---------------------------------------------------------------------------------------------
@@ -110,8 +113,8 @@ class Studio:
         """
         opened = self.dataset(name)
         recipe = config.build(config.PrepareRecipe, opened.info["recipe"])
-        with self._lock:  # a zip has one reading position
-            source = self._keep(("source", name), lambda: preparation.open_recipe_source(recipe))
+        source = self._keep(("source", name), lambda: preparation.open_recipe_source(recipe))
+        with self._reading:
             return source.read(source.photos[photo])
 
     def keep_upload(self, name: str, content: bytes) -> Path:
@@ -147,7 +150,9 @@ class Studio:
         """
         recipe = settings if isinstance(settings, Recipe) else config.build(config.RECIPES[kind], settings)
         self.check(recipe)
-        run = runs.create(self.workspace, kind, recipe, title=_title(recipe))
+        run = runs.create(
+            self.workspace, kind, recipe, title=_title(recipe, {run.id: run.title for run in self.runs()})
+        )
         jobs.start(self.workspace, run)
         return run
 
@@ -318,13 +323,22 @@ class Studio:
         return views.render(faces, views.draw(count, recipe, np.random.default_rng(seed)), size)
 
     def _keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
-        """Return the kept value of ``key``, made on first use; a few of each kind stay."""
+        """Return the kept value of ``key``, made on first use; a few of each kind stay.
+
+        Whoever wants the same value waits for the one who makes it; nobody else does.
+        """
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            self._kept[key] = value = make()
-            same_kind = [other for other in self._kept if other[0] == key[0]]
-            for old in same_kind[: -_KEPT_MODELS if key[0] != "clusters" else -64]:
-                del self._kept[old]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key]
+            value = make()
+            with self._lock:
+                self._kept[key] = value
+                same_kind = [other for other in self._kept if other[0] == key[0]]
+                for old in same_kind[: -_KEPT.get(key[0], 4)]:
+                    del self._kept[old]
+                    self._making.pop(old, None)
             return value

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from facessl import checkpoints, devices, registry, views
 from facessl.backbones import _imagenet
-from facessl.config import ViewRecipe, _TrainRecipe
+from facessl.config import TrainRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import Compute
 from facessl.encoder import Encoder, autocast, build_backbone
@@ -59,15 +59,12 @@ class FaceBatches:
 
     pool: FacePool
     labels: np.ndarray  # (len(pool),) int, -1 where nobody has said
-    recipe: ViewRecipe
     views: int  # per face
-    batch_size: int
-    image_size: int
-    seed: int
+    recipe: TrainRecipe
     compute: Compute
 
     def __post_init__(self) -> None:
-        self.batch_size = min(self.batch_size, len(self.pool))
+        self.batch_size = min(self.recipe.batch_size, len(self.pool))
         self.steps = len(self.pool) // self.batch_size
         self._on_device = None
         if self.compute.device.kind == "cuda":
@@ -77,10 +74,10 @@ class FaceBatches:
 
     def __call__(self, epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
         """Return ([view of shape (N, 3, H, W), …], labels (N,)) of a step, both counted from 0."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.pool))
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.pool))
         chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
-        rng = np.random.default_rng([self.seed, epoch, step])
-        drawn = [views.draw(len(chosen), self.recipe, rng) for _ in range(self.views)]
+        rng = np.random.default_rng([self.recipe.seed, epoch, step])
+        drawn = [views.draw(len(chosen), self.recipe.views, rng) for _ in range(self.views)]
         labels = torch.from_numpy(self.labels[chosen]).to(self.compute.device.kind)
         return [self._render(chosen, parameters) for parameters in drawn], labels
 
@@ -88,14 +85,14 @@ class FaceBatches:
         device = self.compute.device.kind
         if device == "cpu":
             faces = self.pool.take(chosen)
-            pictures = views.render(faces, parameters, self.image_size, threads=self.compute.threads)
+            pictures = views.render(faces, parameters, self.recipe.image_size, threads=self.compute.threads)
             batch = views.to_input(pictures)
         else:
             if self._on_device is not None:
                 there = self._on_device[torch.from_numpy(chosen).to(device)]
             else:
                 there = torch.from_numpy(self.pool.take(chosen)).to(device)
-            batch = views.to_input(views.render_tensor(there, parameters, self.image_size))
+            batch = views.to_input(views.render_tensor(there, parameters, self.recipe.image_size))
         return batch.contiguous(memory_format=torch.channels_last)
 
 
@@ -119,7 +116,7 @@ class FeatureBatches:
         return [self.features[chosen]], self.labels[chosen]
 
 
-def starting_backbone(recipe: _TrainRecipe, workspace: Path) -> torch.nn.Module:
+def starting_backbone(recipe: TrainRecipe, workspace: Path) -> torch.nn.Module:
     """Return the recipe's backbone from scratch, from ImageNet weights, or out of another run.
 
     Raises:
@@ -156,7 +153,7 @@ def fit(
     run: Run,
     method: Method,
     batches: FaceBatches | FeatureBatches,
-    recipe: _TrainRecipe,
+    recipe: TrainRecipe,
     compute: Compute,
     on_epoch: Callable[[int], dict[str, Any]],
 ) -> None:
@@ -195,7 +192,7 @@ class _Loop:
         run: Run,
         method: Method,
         batches: FaceBatches | FeatureBatches,
-        recipe: _TrainRecipe,
+        recipe: TrainRecipe,
         compute: Compute,
     ) -> None:
         self.run, self.method, self.batches, self.recipe = run, method, batches, recipe

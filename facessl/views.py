@@ -1,7 +1,8 @@
 """Views: draw their parameters once, render them on the CPU (OpenCV) or on the GPU (torch), with the same result.
 
 A view is made in SimCLR's order (Chen et al. 2020, appendix A): random crop with stretch, turn and mirror in one
-resampling; brightness, contrast, saturation and hue in random order, clamped after each; loss of colour; blur.
+resampling; light from one side, which is not SimCLR's; brightness, contrast, saturation and hue in random order,
+clamped after each; loss of colour; blur.
 Each colour operation is a 3×3 matrix, so hue is a rotation about the grey axis and not HSV's walk along a hexagon.
 The two differ by 10 grey levels (mean, random colours) at a turn of 0.05 and by 19 at 0.2, where HSV itself moves
 13 and 51; on LFW faces by 5 and 6. A rotation in YIQ differs more: by 13 and 31, on faces by 9 and 12.
@@ -27,10 +28,18 @@ PRESETS: dict[str, ViewRecipe] = {
     "faces": ViewRecipe(),
     "gentle": GENTLE_VIEWS,
     "SimCLR paper": ViewRecipe(
-        crop_min=0.08, aspect=4 / 3, brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, blur=0.5, blur_max=2.0
+        crop_min=0.08,
+        aspect=4 / 3,
+        light=0.0,
+        brightness=0.8,
+        contrast=0.8,
+        saturation=0.8,
+        hue=0.2,
+        blur=0.5,
+        blur_max=2.0,
     ),
     # S1's notebook hands the loss two copies of the same picture: nothing to be invariant to, nothing to learn.
-    "seed project": ViewRecipe(crop_min=1.0, aspect=1.0, flip=0.0, jitter=0.0, grey=0.0, blur=0.0),
+    "seed project": ViewRecipe(crop_min=1.0, aspect=1.0, flip=0.0, light=0.0, jitter=0.0, grey=0.0, blur=0.0),
 }
 
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -54,6 +63,7 @@ class ViewParameters:
     crop: np.ndarray  # (N, 4) float32: left, top, width, height, in shares of the face's side
     angle: np.ndarray  # (N,) float32: turn of the crop window in degrees
     flip: np.ndarray  # (N,) bool: mirrored
+    light: np.ndarray  # (N, 2) float32: stops gained from the middle to the right side, and to the lower one
     factors: np.ndarray  # (N, 4) float32: brightness, contrast, saturation (1: as is), hue in turns (0: as is)
     order: np.ndarray  # (N, 4) int64: in which order the four are applied
     grey: np.ndarray  # (N,) bool: loses its colour
@@ -75,10 +85,13 @@ def draw(n: int, recipe: ViewRecipe, rng: np.random.Generator) -> ViewParameters
     factors[:, 3] = rng.uniform(-recipe.hue, recipe.hue, n)
     factors[rng.random(n) >= recipe.jitter] = _NEUTRAL
     sigma = rng.uniform(_BLUR_MIN, recipe.blur_max, n).astype(np.float32)
+    towards = rng.uniform(0, 2 * np.pi, n)
+    stops = rng.uniform(0, recipe.light_max, n) * (rng.random(n) < recipe.light)
     return ViewParameters(
         crop=_draw_crops(n, recipe, rng),
         angle=rng.uniform(-recipe.rotation, recipe.rotation, n).astype(np.float32),
         flip=rng.random(n) < recipe.flip,
+        light=(np.stack([np.cos(towards), np.sin(towards)], axis=1) * stops[:, None]).astype(np.float32),
         factors=factors,
         order=rng.permuted(np.tile(np.arange(4), (n, 1)), axis=1),
         grey=rng.random(n) < recipe.grey,
@@ -92,6 +105,7 @@ def unchanged(n: int) -> ViewParameters:
         crop=np.tile(np.array([0, 0, 1, 1], dtype=np.float32), (n, 1)),
         angle=np.zeros(n, dtype=np.float32),
         flip=np.zeros(n, dtype=bool),
+        light=np.zeros((n, 2), dtype=np.float32),
         factors=np.tile(_NEUTRAL, (n, 1)),
         order=np.tile(np.arange(4), (n, 1)),
         grey=np.zeros(n, dtype=bool),
@@ -122,7 +136,7 @@ def render(faces: np.ndarray, parameters: ViewParameters, size: int, *, threads:
 
     def fill(rows: Sequence[int]) -> None:
         for row in rows:
-            view = _sample(faces[row], windows[row], levels[row], size)
+            view = _light(_sample(faces[row], windows[row], levels[row], size), parameters.light[row])
             for slot in np.flatnonzero(changes[row]):
                 view = _recolour(view, matrices[row, slot], mean_shares[row, slot])
             views[row] = _blur(view, parameters.sigma[row])
@@ -158,6 +172,7 @@ def render_tensor(faces: "Tensor", parameters: ViewParameters, size: int) -> "Te
     for level in np.unique(levels):  # rows of one level are read from one shrunk copy; the first needs none
         rows = torch.from_numpy(np.flatnonzero(levels == level)).to(faces.device)
         views[rows] = _sample_tensor(faces[rows], windows[levels == level], int(level), size)
+    views = _light_tensor(views, parameters.light)
     matrices, mean_shares = _colour_matrices(parameters)
     for slot in np.flatnonzero(_colour_changes(parameters).any(axis=0)):
         matrix = torch.from_numpy(matrices[:, slot]).to(views)
@@ -220,6 +235,9 @@ def steps(face: np.ndarray, parameters: ViewParameters, size: int) -> list[tuple
     view = _crops(face, one, size)
     if one.flip[0]:
         taken.append(("Mirrored", view))
+    if one.light[0].any():
+        view = _light(view, one.light[0])
+        taken.append((f"Light from one side, {np.hypot(*one.light[0]):.1f} stops", view))
     matrices, mean_shares = _colour_matrices(one)
     for slot in np.flatnonzero(_colour_changes(one)[0]):
         operation = one.order[0, slot] if slot < 4 else 4
@@ -364,6 +382,32 @@ def _recolour_tensor(views: "Tensor", matrix: "Tensor", mean_share: "Tensor") ->
 
 
 # --- blur --------------------------------------------------------------------------------------------------------
+
+
+def _gains(stops: np.ndarray, size: int) -> np.ndarray:
+    """Return the light at each pixel of a row (N, size): 1 in the middle, doubled with each stop."""
+    places = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1  # pixel centres, -1 to 1
+    return np.exp2(stops[:, None] * places)
+
+
+def _light(view: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """Light a view from one side: a plane of stops, the first-order light of a convex face."""
+    import cv2
+
+    if not stops.any():
+        return view
+    across, down = _gains(stops, len(view))
+    gain = np.repeat((down[:, None] * across)[..., None], 3, axis=2)
+    return cv2.multiply(view, gain, dtype=cv2.CV_8U)  # rounds, and clamps at white
+
+
+def _light_tensor(views: "Tensor", stops: np.ndarray) -> "Tensor":
+    """Light each view of (N, 3, H, W) as ``_light`` does."""
+    import torch
+
+    size = views.shape[-1]
+    across, down = (torch.from_numpy(_gains(axis, size)).to(views) for axis in stops.T)
+    return (views * across[:, None, None, :] * down[:, None, :, None]).clamp(max=255)
 
 
 def _blur(view: np.ndarray, sigma: float) -> np.ndarray:

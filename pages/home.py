@@ -1,5 +1,6 @@
 """Home: what this is, how far the workspace has come, and one button that shows it all."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -17,6 +18,7 @@ INTRODUCTION = (
     "Take face photos, most of them without a name. A network first learns from the faces alone, then from the few "
     "names there are, and then says who is on a new photo, or that it does not know."
 )
+FACES = Path(__file__).parents[1] / "assets" / "generated-faces.jpg"
 DEMO_MAIN = ("people", "photos", "epochs")
 
 
@@ -29,6 +31,8 @@ def home() -> None:
         demo_start("Run the demo", primary=True)
     # One timer for the whole page: cards, what runs now, and the demo's pictures belong together.
     st.fragment(overview, run_every=1.5 if now.anything else None)(demo, now)
+    if not demo:
+        st.image(str(FACES), caption="Faces that the demo draws. None of these people exists.", width="stretch")
     if demo and not now.demo:
         st.divider()
         demo_start("Run the demo again", primary=False)
@@ -90,7 +94,7 @@ def machine() -> None:
 def path_cards(steps: list[Step], *, short: bool) -> None:
     # A link's own padding would set the title off from the lines below it.
     st.html("<style>.st-key-path [data-testid='stPageLink'] a { padding-left: 0; }</style>")
-    grid = st.grid(6, min_column_width=190, gap="small", border=True, key="path")
+    grid = st.grid(6, min_column_width=150, gap="small", border=True, key="path")
     for number, step in enumerate(steps, start=1):
         with grid.cell():
             query: dict[str, Any] = link_to(step.run) if step.run else {}

@@ -33,15 +33,16 @@ def views() -> None:
 
 def bench(dataset: FaceDataset) -> None:
     """Face, settings and pictures; runs again as a whole at each move, and fast."""
-    left, right = st.columns([2, 3], gap="large")
-    with left:
+    # Pictures first: on a phone the columns lie below one another.
+    pictures, settings = st.columns([3, 2], gap="large")
+    with settings:
         face = pick_face(dataset)
         size = st.select_slider(
             "Side of a view in pixels", [32, 48, 64, 96, 112, 160, 224], 112, key="views-size",
             help="What the network sees. Training on a CPU uses 64 by default. Blur is measured in these pixels.",
         )  # fmt: skip
         recipe = pick_recipe()
-    with right:
+    with pictures:
         if recipe is not None:
             show_views(face, recipe, size)
 

@@ -11,6 +11,7 @@ from facessl.errors import DatasetError, ModelError
 from facessl.gallery import Gallery, identify
 
 PEOPLE = ["Ada", "Bo", "Cy"]
+ARRAYS = ("embeddings", "labels", "faces", "impostors", "genuine")
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -88,11 +89,11 @@ def test_one_person_alone_has_no_impostors():
 
 
 def test_it_survives_the_disk_and_needs_no_pickle(known: Gallery, tmp_path: Path):
-    odd = Gallery(**{**vars(known), "people": ("आदा", "Bo's", "../x")})
+    odd = Gallery(**{**vars(known), "people": ("आदा", "Bo's", "../x"), "best_of": 3})
     odd.save(tmp_path)
     loaded = Gallery.load(tmp_path)
-    assert loaded.people == odd.people
-    for name in ("embeddings", "labels", "faces", "impostors", "genuine"):
+    assert (loaded.people, loaded.best_of) == (odd.people, 3)
+    for name in ARRAYS:
         assert np.array_equal(getattr(loaded, name), getattr(odd, name))
     assert [path.name for path in tmp_path.iterdir()] == ["gallery.npz"]
 
@@ -104,6 +105,9 @@ def test_what_is_no_gallery_is_refused(tmp_path: Path):
     with pytest.raises(ModelError, match="missing or damaged"):
         Gallery.load(tmp_path)
     np.savez(tmp_path / "gallery.npz", anything=np.zeros(3))
+    with pytest.raises(ModelError, match="not written by facessl"):
+        Gallery.load(tmp_path)
+    np.savez(tmp_path / "gallery.npz", header=np.frombuffer(b"[1]", np.uint8), **dict.fromkeys(ARRAYS, np.zeros(1)))
     with pytest.raises(ModelError, match="not written by facessl"):
         Gallery.load(tmp_path)
     np.savez(tmp_path / "gallery.npz", header=np.array([{"code": print}], dtype=object))
@@ -126,6 +130,17 @@ def test_the_answer_agrees_with_a_slow_search(known: Gallery):
         assert [face for face, _, _ in answer.nearest] == known.faces[closest].tolist()
         assert [person for _, person, _ in answer.nearest] == [PEOPLE[known.labels[i]] for i in closest]
     assert (labels[known.faces] == known.labels).all()  # a face row of the evidence is a row of the set
+
+
+@pytest.mark.parametrize("best_of", [1, 3, 100])
+def test_a_person_is_as_similar_as_their_closest_faces_on_average(best_of: int):
+    rows, labels, splits = a_set()
+    found = gallery.build(rows, labels, splits, PEOPLE, best_of=best_of)
+    probe = rows[splits == "test"][0]
+    for label, name in enumerate(PEOPLE):
+        cosines = sorted((float(row @ probe) for row in rows[(splits == "train") & (labels == label)]), reverse=True)
+        expected = sum(cosines[:best_of]) / len(cosines[:best_of])
+        assert dict(identify(probe, found, 0.5).candidates)[name] == pytest.approx(expected, abs=1e-6)
 
 
 def test_exactly_the_threshold_is_accepted_and_a_hair_less_is_not(known: Gallery):

@@ -146,7 +146,7 @@ def test_another_backbones_weights_are_refused(workspace: Path) -> None:
 def test_the_learning_rate_warms_up_and_runs_out() -> None:
     rates = [training.learning_rate_at(step, 100, 1.0, "cosine") for step in range(100)]
     assert rates[0] == pytest.approx(1 / 5) and rates[4] == 1.0
-    assert all(a >= b for a, b in itertools.pairwise(rates)) and rates[-1] < 0.01
+    assert all(a >= b for a, b in itertools.pairwise(rates[5:])) and rates[-1] < 0.01
     assert training.learning_rate_at(99, 100, 1.0, "constant") == 1.0
 
 

@@ -245,3 +245,19 @@ def test_no_face_gives_no_view():
 def test_wrong_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="faces"):
         views.render(np.zeros(shape, dtype=np.uint8), views.unchanged(2), 16)
+
+
+def test_light_from_one_side_doubles_with_each_stop():
+    grey = np.full((1, 40, 40, 3), 60, np.uint8)
+    lit = views.render(grey, one(light=np.array([[1.0, 0.0]], np.float32)), 40)[0]
+    places = (2 * np.arange(40) + 1) / 40 - 1
+    assert np.abs(lit[7, :, 1] - 60 * 2**places).max() <= 0.5
+    assert (lit == lit[:1]).all()  # nothing changes downwards
+
+
+def test_light_is_drawn_from_every_side_and_as_often_as_asked():
+    recipe = ViewRecipe(light=0.4, light_max=1.5)
+    light = views.draw(20_000, recipe, np.random.default_rng(0)).light
+    stops = np.hypot(*light.T)
+    assert (stops > 0).mean() == pytest.approx(0.4, abs=0.02) and stops.max() <= 1.5
+    assert np.abs(light.mean(axis=0)).max() < 0.02

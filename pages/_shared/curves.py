@@ -26,29 +26,34 @@ def contact_sheet(run: Run) -> None:
 def pretrain_curves(run: Run, *, key: str) -> None:
     """Draw how pre-training goes: k-NN accuracy over its two reference lines, and the loss under ln(2N − 1)."""
     rows = run.metrics()
-    learnt = [row for row in rows if "loss" in row]
     if not rows:
         st.caption("The first point comes before the first epoch: how well the untrained network and raw pixels do.")
         return
     from facessl import figures
 
-    start = rows[0]
+    if rows[0].get("knn_accuracy") is None:
+        st.caption("This set has no named faces in its val part, so there is no k-NN accuracy to show.")
+        _loss(rows, key)
+        return
     left, right = st.columns(2, gap="medium")
     with left:
-        if start.get("knn_accuracy") is None:
-            st.caption("This set has no named faces in its val part, so there is no k-NN accuracy.")
-        else:
-            st.markdown("**k-NN accuracy on val**: are faces of one person neighbours?")
-            figure = figures.knn_curve(rows, start.get("knn_pixels"), start["knn_accuracy"])
-            st.plotly_chart(figure, key=f"{key}-knn", config=CHART)
+        st.markdown("**k-NN accuracy on val**: are faces of one person neighbours?")
+        figure = figures.knn_curve(rows, rows[0].get("knn_pixels"), rows[0]["knn_accuracy"])
+        st.plotly_chart(figure, key=f"{key}-knn", config=CHART)
     with right:
-        st.markdown("**Loss**: below the line it has learnt something.")
-        chance = learnt[-1].get("chance") if learnt else start.get("chance")
-        if learnt:
-            st.plotly_chart(figures.loss_curve(learnt, chance), key=f"{key}-loss", config=CHART)
-        else:
-            st.caption("The first epoch is running.")
+        _loss(rows, key)
     st.markdown(pretrain_sentence(rows))
+
+
+def _loss(rows: list[dict[str, Any]], key: str) -> None:
+    from facessl import figures
+
+    learnt = [row for row in rows if "loss" in row]
+    st.markdown("**Loss**: below the line it has learnt something.")
+    if learnt:
+        st.plotly_chart(figures.loss_curve(learnt, learnt[-1].get("chance")), key=f"{key}-loss", config=CHART)
+    else:
+        st.caption("The first epoch is running.")
 
 
 def pretrain_sentence(rows: list[dict[str, Any]]) -> str:

@@ -34,7 +34,7 @@ def dataset_view(dataset: FaceDataset) -> None:
 
 def _figures(dataset: FaceDataset, table: "pd.DataFrame") -> None:
     kept = table["face"] >= 0
-    grid = st.grid(4, min_column_width=180, gap="small")
+    grid = st.grid(4, min_column_width=150, gap="small")
     grid.metric("People with a name", f"{len(dataset.people):,}", border=True)
     grid.metric("Faces", f"{int(kept.sum()):,}", border=True)
     grid.metric(
@@ -117,7 +117,7 @@ def _browse(dataset: FaceDataset, table: "pd.DataFrame") -> None:
 def _filtered(dataset: FaceDataset, table: "pd.DataFrame") -> "pd.DataFrame":
     """Let person, split and status be chosen, and return the rows that fit."""
     people = [EVERYBODY, *dataset.people, *([NOBODY] if (table["person"] == "").any() else [])]
-    grid = st.grid(3, min_column_width=200)
+    grid = st.grid(3, min_column_width=150)
     # Keys carry the set's name: another set has other people.
     person = grid.selectbox("Person", people, key=f"data-person-{dataset.name}")
     split = grid.selectbox("Split", ["all", *SPLITS], key="data-split")

@@ -114,7 +114,7 @@ def demo_result(demo: list[Run]) -> None:
     classifier = by_kind["finetune"]
     named = (classifier.result() or {}).get("metrics", {})
     with st.container(border=True):
-        columns = st.grid(4, min_column_width=200)
+        columns = st.grid(4, min_column_width=150)
         if learnt.get("knn_accuracy") is not None:
             gain = learnt["knn_accuracy"] - max(learnt["knn_pixels"], learnt["knn_untrained"])
             columns.metric(

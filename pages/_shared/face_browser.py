@@ -55,7 +55,7 @@ def _remember(picked: int | None, remembered: str) -> None:
 
 
 def nearest_others(vectors: np.ndarray, face: int) -> list[tuple[int, float]]:
-    """Return the faces most like one of ``vectors`` (N, E), unit rows, with their cosine: best first, itself left out."""
+    """Return the faces most like one of ``vectors`` (N, E), unit rows, with their cosine; not itself."""
     from facessl.neighbours import nearest
 
     found, similarities = nearest(vectors[face : face + 1], vectors, _NEAREST + 1)

@@ -112,11 +112,13 @@ def pick_run(runs: Sequence[Run], label: str = "Run", *, key: str) -> Run | None
 
 
 def run_name(run: Run) -> str:
-    """Return a run's title with when it was made and, unless it is finished, its state."""
-    state = run.status().state
+    """Return a run's title with when it was made and the end of its id.
+
+    Always the same for a run, and for no other: a select knows its options by what they are called.
+    """
     config = run.config
     made = config["created"][5:16].replace("T", " ")
-    return f"{config['title']} · {made}" + ("" if state == "finished" else f" · {STATES[state][0].lower()}")
+    return f"{config['title']} · {made} · {run.id[-4:]}"
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------

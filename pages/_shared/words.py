@@ -30,6 +30,8 @@ LABELS = {
     "jitter": "Colour shift, how often",
     "knn_k": "k of the k-NN",
     "label_fraction": "Share of the labels",
+    "light": "Side light, how often",
+    "light_max": "Side light, at most",
     "margin": "Border around the face",
     "min_dist": "UMAP: least distance",
     "min_neighbors": "Haar: votes needed",

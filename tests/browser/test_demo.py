@@ -110,9 +110,10 @@ def test_from_one_click_to_an_identified_face(page, home: Path) -> None:  # type
         no_error(page)
 
     model = next(run for run in demo if run.kind == "finetune")
-    image, person = studio.sample(model.id, stranger=False, seed=0) or (None, "")
     for seed in range(20):  # a photo that the model knows: what is tested here is the page, not the model
-        image, _person = studio.sample(model.id, stranger=False, seed=seed) or (None, "")
+        drawn = studio.sample(model.id, stranger=False, seed=seed)
+        assert drawn
+        image = drawn[0]
         answers = studio.identify(model.id, image)
         if len(answers) == 1 and answers[0].answer.person:
             break

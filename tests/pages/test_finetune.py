@@ -56,9 +56,10 @@ def test_from_a_run_its_network_and_size_are_taken_over(empty_workspace: Path, s
 
 
 def test_from_nothing_a_network_is_chosen_and_frozen_is_said(
-    prepared_workspace: Path, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    empty_workspace: Path, started: list[dict[str, Any]]
 ) -> None:
-    monkeypatch.setattr(Studio, "models", lambda self, name=None: [])
+    tiny_set(empty_workspace)
+    make_run(empty_workspace, "embed", "Any run", model="pixels")
     app = open_page("finetune")
     app.selectbox(key="finetune-backbone").set_value("tinyvgg").run()
     app.segmented_control(key="finetune-mode").set_value("frozen").run()
