@@ -150,7 +150,6 @@ def _finish(
         "run": run.id,
         "dataset": recipe.dataset,
         "device": encoder.device.name,
-        "seconds": run.status().seconds,
         "images_per_second": round(float(np.median([row["images_per_second"] for row in trained])), 1),
         "mode": recipe.mode,
         "label_fraction": recipe.label_fraction,

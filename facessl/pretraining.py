@@ -137,7 +137,6 @@ def _finish(run: Run, recipe: PretrainRecipe, method: Method, compute: Compute, 
         "run": run.id,
         "dataset": recipe.dataset,
         "device": compute.device.name,
-        "seconds": run.status().seconds,
         "images_per_second": round(speed, 1),
         "metrics": figures,
     }

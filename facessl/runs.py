@@ -85,9 +85,13 @@ class Run:
             status = Status(**read_json(self.path / "status.json"))
             lost = {"state": "interrupted", "message": "Its process ended without a word."}
             return status.model_copy(update=lost) if status.state in ACTIVE else status
+        lived: dict[str, Any] = {}
+        if status.state == "running" and status.started:
+            since = (datetime.now() - datetime.fromisoformat(status.started)).total_seconds()
+            lived["seconds"] = status.seconds + max(0.0, since)  # the worker writes them down when it ends
         if self.stop_requested():
-            return status.model_copy(update={"state": "stopping"})
-        return status
+            lived["state"] = "stopping"
+        return status.model_copy(update=lived)
 
     def is_alive(self) -> bool:
         """Return whether a worker holds this run."""
@@ -210,7 +214,7 @@ def delete(run: Run) -> None:
 @contextlib.contextmanager
 def timed(run: Run) -> Iterator[None]:
     """Add the time spent inside to the run's working time."""
-    before, start = run.status().seconds, time.monotonic()
+    before, start = float(read_json(run.path / "status.json")["seconds"]), time.monotonic()
     try:
         yield
     finally:

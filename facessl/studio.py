@@ -88,6 +88,7 @@ class Studio:
         self._device = devices.detect()
         import cv2  # noqa: F401
         import pandas  # noqa: F401
+        import plotly.graph_objects  # noqa: F401
         import sklearn.cluster  # noqa: F401
 
     def device(self) -> DeviceInfo | None:
@@ -119,9 +120,9 @@ class Studio:
 
     def keep_upload(self, name: str, content: bytes) -> Path:
         """Store an uploaded zip under the workspace and return its path; the same bytes are stored once."""
-        digest = hashlib.sha256(content).hexdigest()[:12]
-        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).name)[-80:]
-        path = self.workspace / "uploads" / f"{digest}-{safe}"
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).name)[-80:].lstrip(".")
+        path = self.workspace / "uploads" / digest / (safe or "upload")
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -211,7 +212,7 @@ class Studio:
         """
         recipe = config.build(DemoRecipe, settings or {})
         assert isinstance(recipe, DemoRecipe)
-        name = self._free_name(recipe.name)
+        name = self.free_name(recipe.name)
         made: list[Run] = []
         group = f"demo-{name}"
 
@@ -243,7 +244,7 @@ class Studio:
         newest = grouped[0].config["group"] if grouped else ""
         return [run for run in reversed(grouped) if run.config["group"] == newest]
 
-    def _free_name(self, name: str) -> str:
+    def free_name(self, name: str) -> str:
         """Return ``name``, or ``name@2``, … : a finished set never changes, so a second demo is its own set."""
         used = {d.name for d in self.datasets()}
         used |= {run.config["recipe"]["name"] for run in self.runs("prepare")}

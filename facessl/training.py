@@ -168,6 +168,7 @@ def fit(
     """
     loop = _Loop(run, method, batches, recipe, compute)
     loop.restore()
+    run.update(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
     if loop.epoch == 0 and loop.step == 0:
         run.cut_metrics(-1)
         run.update(message="Looking at the untrained network.")

@@ -34,7 +34,7 @@ def work(workspace: Path, run_id: str) -> str:
                 run.update(state="running", message="Starting.", started=runs.now())
                 with runs.timed(run):
                     result = _WORK[run.kind](run, workspace)
-                result["seconds"] = run.status().seconds
+                result["seconds"] = runs.read_json(run.path / "status.json")["seconds"]
                 runs.write_json(run.path / "result.json", result)
                 run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
         except Stopped as stop:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from facessl.config import PrepareRecipe, build
+from facessl.dataset import SPLITS
 
 
 def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: int = 10, unnamed: int = 4) -> Path:
@@ -51,6 +52,15 @@ def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: in
     np.save(folder / "faces.npy", np.stack(faces))
     pd.DataFrame(rows).to_parquet(folder / "faces.parquet", index=False)
     recipe = build(PrepareRecipe, {"name": name, "size": 32}).model_dump(mode="json")
-    info = {"name": name, "recipe": recipe, "people": [f"Person {p}" for p in range(people)], "counts": {}, "notes": []}
+    splits = {split: sum(row["split"] == split for row in rows) for split in SPLITS}
+    counts = {"people": people, "photos": len(rows), "faces": len(rows), "splits": splits}
+    info = {
+        "name": name,
+        "recipe": recipe,
+        "people": [f"Person {p}" for p in range(people)],
+        "counts": counts,
+        "notes": [],
+    }
+    info["created"] = "2026-11-22T12:00:00"
     (folder / "dataset.json").write_text(json.dumps(info))
     return folder

@@ -57,7 +57,7 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _build(run: Run, recipe: PrepareRecipe, source: Source, building: Path, target: Path) -> dict[str, Any]:
-    start, before = time.monotonic(), run.status().seconds
+    start, before = time.monotonic(), runs.read_json(run.path / "status.json")["seconds"]
     run.update(message="Splitting the photos.", step=0, steps=len(source.photos))
     plan = make_plan(source.photos, recipe, building)
     _crop_all(run, recipe, plan, building, source)

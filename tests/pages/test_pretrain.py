@@ -2,13 +2,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from facessl import runs
 from facessl.config import PretrainRecipe, build
 from facessl.runs import Run
 from facessl.studio import Studio
 from pages._shared.curves import pretrain_sentence
-from tests.pages.made import make_run, open_page, pretrained, words
+from pages._shared.widgets import run_name
+from tests.pages.made import APP, make_run, open_page, pretrained, words
 from tests.pages.test_home import counted_set
 
 
@@ -134,10 +136,6 @@ def test_a_link_chooses_the_run(empty_workspace: Path) -> None:
     counted_set(empty_workspace)
     first = pretrained(empty_workspace)
     make_run(empty_workspace, "pretrain", "a later one")
-    from streamlit.testing.v1 import AppTest
-
-    from tests.pages.made import APP
-
     app = AppTest.from_file(str(APP), default_timeout=120).run()
     app.query_params["run"] = first.id
     app = app.switch_page("pages/pretrain.py").run()
@@ -148,3 +146,18 @@ def test_real_runs(trained_workspace: Path) -> None:
     app = open_page("pretrain")
     assert not app.exception
     assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_run_is_called_the_same_whatever_its_state_and_no_two_alike(empty_workspace: Path) -> None:
+    first, second = (make_run(empty_workspace, "pretrain", "SimCLR on tiny") for _ in range(2))
+    names = [run_name(first), run_name(second)]
+    first.update(state="failed")
+    assert [run_name(first), run_name(second)] == names
+    assert len(set(names)) == 2
+
+
+def test_a_page_asked_for_before_the_frame_has_run_comes_with_its_frame(empty_workspace: Path) -> None:
+    # Nothing has called st.navigation yet, so Streamlit would run the page by itself.
+    app = AppTest.from_file(str(APP), default_timeout=120).switch_page("pages/pretrain.py").run()
+    assert not app.exception
+    assert app.session_state["framed"]
