@@ -214,7 +214,10 @@ def similarity_bars(candidates: Sequence[tuple[str, float]], threshold: float) -
     ))  # fmt: skip
     _layout(figure, height=80 + 44 * max(1, len(values)))
     _name_axis(figure.update_yaxes, [person for person, _ in candidates], autorange="reversed")
-    figure.update_xaxes(range=[min([0.0, *values, threshold]), 1], title="similarity")
+    # Bars begin at 0, unless all that matters happens near 1: then the last stretch is shown, and says so.
+    least = min([*values, threshold])
+    start = 0.9 if least > 0.9 else min(0.0, least)
+    figure.update_xaxes(range=[start, 1], title="similarity" if start < 0.9 else "similarity, from 0.9")
     _threshold(figure, threshold)
     return figure
 
@@ -294,7 +297,9 @@ def _reference(figure: "Figure", height: float, text: str, position: str) -> Non
 
 def _threshold(figure: "Figure", threshold: float) -> None:
     line = {"dash": "dash", "width": 2, "color": GREY}
-    text = {"text": f"threshold {threshold:.3f}", "y": 1, "yanchor": "bottom", "xanchor": "center"}
+    # Written towards the middle of the chart, where there is room for it.
+    text = {"text": f"threshold {threshold:.3f}", "y": 1, "yanchor": "bottom"}
+    text["xanchor"] = "right" if threshold > 0.5 else "left"
     figure.add_vline(threshold, line=line, annotation=text)
 
 

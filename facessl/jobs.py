@@ -99,6 +99,8 @@ def turn(workspace: Path, run: Run, queue: str) -> Iterator[None]:
     """Wait for the run's turn in a queue and keep it while inside."""
     folder = workspace / "queue" / queue
     folder.mkdir(parents=True, exist_ok=True)
+    for lost in folder.glob(f"*-{run.id}"):  # of an attempt that was killed: it would wait behind itself
+        lost.unlink(missing_ok=True)
     ticket = folder / f"{time.time_ns():020d}-{run.id}"
     ticket.touch()
     try:

@@ -85,7 +85,7 @@ class FaceBatches:
         device = self.compute.device.kind
         if device == "cpu":
             faces = self.pool.take(chosen)
-            pictures = views.render(faces, parameters, self.recipe.image_size, threads=self.compute.threads)
+            pictures = views.render(faces, parameters, self.recipe.image_size)
             batch = views.to_input(pictures)
         else:
             if self._on_device is not None:
@@ -201,7 +201,9 @@ class _Loop:
         self.modules = method.modules.to(compute.device.kind)
         self.modules.to(memory_format=torch.channels_last)
         decay = recipe.weight_decay
-        self.optimizer = torch.optim.Adam(self.modules.parameters(), lr=recipe.learning_rate, weight_decay=decay)
+        self.optimizer = torch.optim.Adam(
+            self.modules.parameters(), lr=recipe.learning_rate, weight_decay=decay, fused=True
+        )
         self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
         self.loss_sum = 0.0
         self.seconds = 0.0  # of training in this epoch, without looking at the result

@@ -34,10 +34,15 @@ def test_knn_one_near_neighbour_outvotes_two_far_ones():
     assert knn_accuracy(train, np.array([0, 1, 1]), probe, np.array([0]), 3, temperature=10.0) == 0.0
 
 
-def test_knn_works_with_one_train_row_and_any_temperature():
+def test_knn_works_with_one_train_row():
     row = unit_rows(1, 4)
-    assert knn_accuracy(row, np.array([2]), row, np.array([2]), 5, temperature=1e-4) == 1.0
+    assert knn_accuracy(row, np.array([2]), row, np.array([2]), 5) == 1.0
     assert knn_accuracy(row, np.array([2]), row, np.array([7]), 5) == 0.0
+
+
+def test_knn_at_a_tiny_temperature_is_the_nearest_ones_word():
+    train, probe = np.array([[0.8, 0.6], [0.6, 0.8]]), np.array([[0.5, np.sqrt(0.75)]])
+    assert knn_accuracy(train, np.array([0, 1]), probe, np.array([1]), 2, temperature=1e-4) == 1.0
 
 
 def test_knn_refuses_to_judge_by_nothing():

@@ -88,6 +88,14 @@ def test_the_ticket_of_a_killed_run_blocks_nobody(run: Run, tmp_path: Path) -> N
         assert [t.name.split("-", 1)[1] for t in folder.iterdir()] == [other.id]
 
 
+def test_a_resumed_run_does_not_wait_behind_its_own_lost_ticket(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "queue" / "cpu"
+    folder.mkdir(parents=True)
+    (folder / f"{1:020d}-{run.id}").touch()
+    with jobs.held(run), jobs.turn(tmp_path, run, "cpu"):
+        assert len(list(folder.iterdir())) == 1
+
+
 def test_two_workers_never_hold_one_run(run: Run) -> None:
     with jobs.held(run), pytest.raises(RunError, match="already"), jobs.held(run):
         pytest.fail("two held it")

@@ -1,7 +1,7 @@
 """Who a made-up person is: bones, features, skin and hair, drawn once from (seed, index).
 
-People come in look-alike groups of three that share skin tone, hair style, hair colour and build, so that
-colour alone tells nobody apart; the face itself differs in every measure of ``GEOMETRY``.
+Of every eight people three look alike: they share skin tone, hair style, hair colour and build, so that colour alone
+does not tell everybody apart; the face itself differs in every measure of ``GEOMETRY``.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import numpy as np
 
 Choice = TypeVar("Choice")
 
-GROUP = 3  # look-alikes in a group
+BLOCK, GROUP = 8, 3  # of every eight people in a row, the first three look alike and the others like themselves
 _WORLD = 1147  # chosen by eye: with seed 0 the first 24 people are the mixed crowd the studio shows first
 
 # 1.0 is the average head; offsets are in head heights / 2 (about 11 cm), tilts in radians
@@ -147,7 +147,7 @@ def _rgb(colour: tuple[int, int, int], rng: np.random.Generator, spread: float) 
 
 @dataclass(frozen=True)
 class _Looks:
-    """What the three of a group share."""
+    """What those of a group share."""
 
     style: str
     tone: int  # index into SKIN
@@ -158,7 +158,7 @@ class _Looks:
 
 @lru_cache(maxsize=512)
 def _group_looks(seed: int, group: int) -> _Looks:
-    """Return what the three of a group share; styles and skin tones take turns, so any 24 people are a mixed crowd."""
+    """Return what those of a group share; styles and skin tones take turns, so any 24 people are a mixed crowd."""
     turn, place = divmod(group, len(STYLES))
     order = np.random.default_rng([seed, _WORLD, 1, turn])
     style = tuple(STYLES)[int(order.permutation(len(STYLES))[place])]
@@ -184,10 +184,16 @@ def _moles(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
     return tuple((x, y, size) for x, y, size in spots.tolist())[: int(rng.integers(0, 4))]
 
 
+def group_of(index: int) -> int:
+    """Return which looks a person has; the first ``GROUP`` of each ``BLOCK`` have the same."""
+    block, place = divmod(index, BLOCK)
+    return block * (BLOCK - GROUP + 1) + max(0, place - GROUP + 1)
+
+
 @lru_cache(maxsize=512)
 def draw_person(seed: int, index: int) -> Person:
     """Return person ``index`` of the world ``seed``, whoever else is asked for."""
-    group = index // GROUP
+    group = group_of(index)
     looks = _group_looks(seed, group)
     rng = np.random.default_rng([seed, _WORLD, 4, index])
     lows, highs = np.array(list(GEOMETRY.values())).T

@@ -1,5 +1,8 @@
 """Facts that hold for every backbone, and those of one."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from torchvision.models import EfficientNet_B0_Weights, ResNet18_Weights, efficientnet_b0, resnet18
@@ -80,6 +83,23 @@ def test_a_file_of_something_else_is_refused(content, tmp_path):
     (tmp_path / "weights.pth").write_bytes(content)
     with pytest.raises(ModelError, match="does not hold"):
         build("resnet18", tmp_path / "weights.pth")
+
+
+class Trap:
+    """Unpickled, it would make a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.path),)
+
+
+def test_code_in_a_weights_file_is_not_run(tmp_path):
+    torch.save({"conv1.weight": Trap(tmp_path / "sprung")}, tmp_path / "weights.pth")
+    with pytest.raises(ModelError, match="does not hold"):
+        build("resnet18", tmp_path / "weights.pth")
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_imagenet_weights_need_the_imagenet_stem(tmp_path):

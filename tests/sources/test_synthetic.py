@@ -14,7 +14,7 @@ from facessl.errors import ImageError
 from facessl.sources import Photo
 from facessl.sources._atlas import GRID
 from facessl.sources._factors import Nuisance
-from facessl.sources._person import GEOMETRY, GROUP, STYLES, draw_person
+from facessl.sources._person import BLOCK, GEOMETRY, GROUP, STYLES, draw_person
 from facessl.sources._trace import CAMERA, View, trace, turn_of
 from facessl.sources.synthetic import Options, left_out, open_source, person_name, photo_factors, render, unseen
 
@@ -130,12 +130,14 @@ def test_outside_the_outline_nothing_is_covered() -> None:
 
 
 def test_look_alikes_share_hair_and_skin_but_not_the_face() -> None:
-    for group in range(4):
-        people = [draw_person(0, group * GROUP + i) for i in range(GROUP)]
+    for block in range(4):
+        people = [draw_person(0, block * BLOCK + i) for i in range(BLOCK)]
+        assert len({p.group for p in people}) == BLOCK - GROUP + 1
+        people = people[:GROUP]
         assert len({(p.style, p.hair, p.skin) for p in people}) == 1
         for name in GEOMETRY:
             assert len({p.shape[name] for p in people}) == GROUP
-    assert len({draw_person(0, g * GROUP).style for g in range(len(STYLES))}) == len(STYLES)
+    assert {draw_person(0, i).style for i in range(2 * BLOCK)} == set(STYLES)
 
 
 def test_names_are_distinct() -> None:
