@@ -47,8 +47,8 @@ class Recipe(BaseModel):
 class ViewRecipe(Recipe):
     """How a face is changed into a view, in the order the changes are made.
 
-    Crop, flip, colour, grey and blur are SimCLR's (appendix A); light from one side is what faces need besides: under
-    it the same person differs more than two people under the same lamp (Adini, Moses and Ullman 1997).
+    Crop, flip, colour, grey and blur are SimCLR's (appendix A). Faces need light from one side and of another colour
+    besides: the same person under two lamps differs more than two people under one (Adini, Moses and Ullman 1997).
     """
 
     crop_min: float = Field(0.3, ge=0.05, le=1, description="Smallest share of the face a random crop keeps.")
@@ -58,6 +58,7 @@ class ViewRecipe(Recipe):
     flip: float = Field(0.5, ge=0, le=1, description="How often a view is mirrored.")
     light: float = Field(0.5, ge=0, le=1, description="How often a view is lit from one side.")
     light_max: float = Field(1.0, ge=0, le=3, description="Strongest such light, in stops from the middle to a side.")
+    cast: float = Field(0.4, ge=0, le=2, description="Each colour channel gains or loses up to so many stops.")
     jitter: float = Field(0.8, ge=0, le=1, description="How often the colours are shifted at all.")
     brightness: float = Field(0.5, ge=0, le=1, description="Brightness is scaled by 1 ± this.")
     contrast: float = Field(0.5, ge=0, le=1, description="Contrast is scaled by 1 ± this.")
@@ -78,6 +79,7 @@ GENTLE_VIEWS = ViewRecipe(
     crop_min=0.7,
     light=0.3,
     light_max=0.7,
+    cast=0.2,
     jitter=0.8,
     brightness=0.3,
     contrast=0.3,

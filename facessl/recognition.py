@@ -40,6 +40,7 @@ class FaceAnswer:
         }
 
 
+_LEAST_SHARE = 0.08  # of the photo's shorter side: whoever stands beside the largest face is asked about, too
 _STRANGERS, _PHOTOS_OF_A_STRANGER = 4, 10
 
 
@@ -52,7 +53,8 @@ def stranger_faces(dataset: FaceDataset) -> np.ndarray:
     plugin = registry.load("sources", recipe.source)
     crops = []
     if hasattr(plugin, "left_out"):
-        source = plugin.left_out(recipe.plugin_options("sources"), _STRANGERS, _PHOTOS_OF_A_STRANGER)
+        source = plugin.left_out(recipe.plugin_options("sources"), _LEAST_SHARE = 0.08  # of the photo's shorter side: whoever stands beside the largest face is asked about, too
+_STRANGERS, _PHOTOS_OF_A_STRANGER)
         detector = _detector(recipe)
         for photo in source.photos:
             image = source.read(photo)
@@ -68,7 +70,8 @@ def identify_faces(
 ) -> list[FaceAnswer]:
     """Answer for every face in ``image`` (H, W, 3) uint8 RGB, largest first; [] when there is none."""
     recipe = _preparation_of(dataset)
-    faces = sorted(_detector(recipe).find(image), key=lambda face: -face.box[2] * face.box[3])
+    detector = HaarDetector(recipe.scale_factor, recipe.min_neighbors, _LEAST_SHARE)
+    faces = sorted(detector.find(image), key=lambda face: -face.box[2] * face.box[3])
     if not faces:
         return []
     crops = np.stack([_crop(image, face, recipe) for face in faces])

@@ -261,3 +261,9 @@ def test_light_is_drawn_from_every_side_and_as_often_as_asked():
     stops = np.hypot(*light.T)
     assert (stops > 0).mean() == pytest.approx(0.4, abs=0.02) and stops.max() <= 1.5
     assert np.abs(light.mean(axis=0)).max() < 0.02
+
+
+def test_a_colour_cast_scales_each_channel_by_its_stops():
+    grey = np.full((1, 32, 32, 3), 100, np.uint8)
+    cast = views.render(grey, one(cast=np.array([[1.0, 0.0, -1.0]], np.float32)), 32)
+    assert (cast == [200, 100, 50]).all()

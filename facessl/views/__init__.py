@@ -1,8 +1,8 @@
 """Views: draw their parameters once, render them on the CPU (OpenCV) or on the GPU (torch), with the same result.
 
 A view is made in SimCLR's order (Chen et al. 2020, appendix A): random crop with stretch, turn and mirror in one
-resampling; light from one side, which is not SimCLR's; brightness, contrast, saturation and hue in random order,
-clamped after each; loss of colour; blur.
+resampling; light from one side and of another colour, which is not SimCLR's; brightness, contrast, saturation and
+hue in random order, clamped after each; loss of colour; blur.
 Each colour operation is a 3×3 matrix, so hue is a rotation about the grey axis and not HSV's walk along a hexagon.
 The two differ by 10 grey levels (mean, random colours) at a turn of 0.05 and by 19 at 0.2, where HSV itself moves
 13 and 51; on LFW faces by 5 and 6. A rotation in YIQ differs more: by 13 and 31, on faces by 9 and 12.
@@ -35,6 +35,7 @@ PRESETS: dict[str, ViewRecipe] = {
         crop_min=0.08,
         aspect=4 / 3,
         light=0.0,
+        cast=0.0,
         brightness=0.8,
         contrast=0.8,
         saturation=0.8,
@@ -43,5 +44,5 @@ PRESETS: dict[str, ViewRecipe] = {
         blur_max=2.0,
     ),
     # S1's notebook hands the loss two copies of the same picture: nothing to be invariant to, nothing to learn.
-    "seed project": ViewRecipe(crop_min=1.0, aspect=1.0, flip=0.0, light=0.0, jitter=0.0, grey=0.0, blur=0.0),
+    "seed project": ViewRecipe(crop_min=1.0, aspect=1.0, flip=0.0, light=0.0, cast=0.0, jitter=0.0, grey=0.0, blur=0.0),
 }

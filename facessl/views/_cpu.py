@@ -48,7 +48,8 @@ def render(faces: np.ndarray, parameters: ViewParameters, size: int, *, threads:
 
     def fill(rows: Sequence[int]) -> None:
         for row in rows:
-            view = _light(_sample(faces[row], windows[row], levels[row], size), parameters.light[row])
+            view = _sample(faces[row], windows[row], levels[row], size)
+            view = _light(view, parameters.light[row], parameters.cast[row])
             for slot in np.flatnonzero(changes[row]):
                 view = _recolour(view, matrices[row, slot], mean_shares[row, slot])
             views[row] = _blur(view, parameters.sigma[row])
@@ -92,9 +93,11 @@ def steps(face: np.ndarray, parameters: ViewParameters, size: int) -> list[tuple
     view = _crops(face, one, size)
     if one.flip[0]:
         taken.append(("Mirrored", view))
-    if one.light[0].any():
-        view = _light(view, one.light[0])
-        taken.append((f"Light from one side, {np.hypot(*one.light[0]):.1f} stops", view))
+    if one.light[0].any() or one.cast[0].any():
+        view = _light(view, one.light[0], one.cast[0])
+        red, green, blue = one.cast[0]
+        taken.append((f"Other light: {np.hypot(*one.light[0]):.1f} stops from one side, "
+                      f"red {red:+.1f}, green {green:+.1f}, blue {blue:+.1f}", view))  # fmt: skip
     matrices, mean_shares = colour_matrices(one)
     for slot in np.flatnonzero(colour_changes(one)[0]):
         operation = one.order[0, slot] if slot < 4 else 4
@@ -125,15 +128,17 @@ def _crops(face: np.ndarray, parameters: ViewParameters, size: int) -> np.ndarra
     return _sample(face, windows[0], levels[0], size)
 
 
-def _light(view: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Light a view from one side: a plane of stops, the first-order light of a convex face."""
+def _light(view: np.ndarray, stops: np.ndarray, cast: np.ndarray) -> np.ndarray:
+    """Light a view from one side and in a colour: a plane of stops, the first-order light of a convex face."""
     import cv2
 
-    if not stops.any():
+    if not stops.any() and not cast.any():
         return view
     across, down = gains(stops, len(view))
     gain = down[:, None] * across
-    return cv2.multiply(view, cv2.merge([gain] * 3), dtype=cv2.CV_8U)  # rounds, and clamps at white
+    return cv2.multiply(
+        view, cv2.merge([gain * channel for channel in np.exp2(cast)]), dtype=cv2.CV_8U
+    )  # rounds, and clamps at white
 
 
 def _recolour(view: np.ndarray, matrix: np.ndarray, mean_share: float) -> np.ndarray:

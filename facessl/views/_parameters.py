@@ -21,6 +21,7 @@ class ViewParameters:
     angle: np.ndarray  # (N,) float32: turn of the crop window in degrees
     flip: np.ndarray  # (N,) bool: mirrored
     light: np.ndarray  # (N, 2) float32: stops gained from the middle to the right side, and to the lower one
+    cast: np.ndarray  # (N, 3) float32: stops gained by red, green and blue
     factors: np.ndarray  # (N, 4) float32: brightness, contrast, saturation (1: as is), hue in turns (0: as is)
     order: np.ndarray  # (N, 4) int64: in which order the four are applied
     grey: np.ndarray  # (N,) bool: loses its colour
@@ -49,6 +50,7 @@ def draw(n: int, recipe: ViewRecipe, rng: np.random.Generator) -> ViewParameters
         angle=rng.uniform(-recipe.rotation, recipe.rotation, n).astype(np.float32),
         flip=rng.random(n) < recipe.flip,
         light=(np.stack([np.cos(towards), np.sin(towards)], axis=1) * stops[:, None]).astype(np.float32),
+        cast=rng.uniform(-recipe.cast, recipe.cast, (n, 3)).astype(np.float32),
         factors=factors,
         order=rng.permuted(np.tile(np.arange(4), (n, 1)), axis=1),
         grey=rng.random(n) < recipe.grey,
@@ -63,6 +65,7 @@ def unchanged(n: int) -> ViewParameters:
         angle=np.zeros(n, dtype=np.float32),
         flip=np.zeros(n, dtype=bool),
         light=np.zeros((n, 2), dtype=np.float32),
+        cast=np.zeros((n, 3), dtype=np.float32),
         factors=np.tile(_NEUTRAL, (n, 1)),
         order=np.tile(np.arange(4), (n, 1)),
         grey=np.zeros(n, dtype=bool),

@@ -46,7 +46,7 @@ def render_tensor(faces: "Tensor", parameters: ViewParameters, size: int) -> "Te
     for level in np.unique(levels):  # rows of one level are read from one shrunk copy; the first needs none
         rows = torch.from_numpy(np.flatnonzero(levels == level)).to(faces.device)
         views[rows] = _sample(faces[rows], windows[levels == level], int(level), size)
-    views = _light(views, parameters.light)
+    views = _light(views, parameters.light, parameters.cast)
     matrices, mean_shares = colour_matrices(parameters)
     for slot in np.flatnonzero(colour_changes(parameters).any(axis=0)):
         matrix = torch.from_numpy(matrices[:, slot]).to(views)
@@ -94,13 +94,14 @@ def _sample(faces: "Tensor", windows: np.ndarray, level: int, size: int) -> "Ten
     return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def _light(views: "Tensor", stops: np.ndarray) -> "Tensor":
+def _light(views: "Tensor", stops: np.ndarray, cast: np.ndarray) -> "Tensor":
     """Light each view of (N, 3, H, W) as the CPU does."""
     import torch
 
     size = views.shape[-1]
     across, down = (torch.from_numpy(gains(axis, size)).to(views) for axis in stops.T)
-    return (views * across[:, None, None, :] * down[:, None, :, None]).clamp(max=255)
+    channels = torch.from_numpy(np.exp2(cast)).to(views)
+    return (views * across[:, None, None, :] * down[:, None, :, None] * channels[:, :, None, None]).clamp(max=255)
 
 
 def _recolour(views: "Tensor", matrix: "Tensor", mean_share: "Tensor") -> "Tensor":

@@ -20,6 +20,7 @@ LABELS = {
     "aspect": "Stretch, at most",
     "blur": "Blur, how often",
     "blur_max": "Largest blur",
+    "cast": "Colour cast, at most",
     "crop_max": "Largest crop",
     "crop_min": "Smallest crop",
     "flip": "Mirrored, how often",
