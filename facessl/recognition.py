@@ -53,8 +53,7 @@ def stranger_faces(dataset: FaceDataset) -> np.ndarray:
     plugin = registry.load("sources", recipe.source)
     crops = []
     if hasattr(plugin, "left_out"):
-        source = plugin.left_out(recipe.plugin_options("sources"), _LEAST_SHARE = 0.08  # of the photo's shorter side: whoever stands beside the largest face is asked about, too
-_STRANGERS, _PHOTOS_OF_A_STRANGER)
+        source = plugin.left_out(recipe.plugin_options("sources"), _STRANGERS, _PHOTOS_OF_A_STRANGER)
         detector = _detector(recipe)
         for photo in source.photos:
             image = source.read(photo)

@@ -150,10 +150,12 @@ class Studio:
             FaceSSLError: The settings cannot work here; nothing was made.
         """
         recipe = settings if isinstance(settings, Recipe) else config.build(config.RECIPES[kind], settings)
+        if isinstance(recipe, config.PrepareRecipe) and recipe.path:
+            # The worker starts elsewhere, and the set must find its photos again from anywhere.
+            recipe = recipe.model_copy(update={"path": str(Path(recipe.path).expanduser().resolve())})
         self.check(recipe)
-        run = runs.create(
-            self.workspace, kind, recipe, title=_title(recipe, {run.id: run.title for run in self.runs()})
-        )
+        titles = {run.id: run.title for run in self.runs()}
+        run = runs.create(self.workspace, kind, recipe, title=_title(recipe, titles))
         jobs.start(self.workspace, run)
         return run
 
