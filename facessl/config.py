@@ -153,6 +153,12 @@ class PretrainRecipe(TrainRecipe):
 
     also: tuple[str, ...] = Field((), description="Further sets whose faces join in, nameless.")
     method: str = Field("simclr", description="What the network is asked to learn.")
+    whiten: int = Field(
+        128,
+        ge=0,
+        le=2048,
+        description="Directions kept when the embeddings are whitened, without names; 0: as they are.",
+    )
     knn_k: int = Field(5, ge=1, le=200, description="Neighbours that vote in the k-NN accuracy on val.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the method.")
 

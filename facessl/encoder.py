@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from facessl import checkpoints, devices, registry, views
 from facessl.devices import DeviceInfo
 from facessl.errors import ModelError
+from facessl.whitening import Whitening
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -38,6 +39,7 @@ class Encoder:
     image_size: int  # side in pixels of what the backbone sees
     device: DeviceInfo
     precision: str = "fp32"
+    whitening: Whitening | None = None  # fitted on the faces that were learnt from
     classifier: nn.Module | None = None
     people: tuple[str, ...] = ()  # whom the classifier's outputs stand for
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -65,8 +67,11 @@ class Encoder:
                 classifier.load_state_dict(own)
         except (RuntimeError, KeyError) as error:
             raise ModelError(f"The model of {folder.name} does not fit its card; train it again.") from error
+        whitening = None
+        if own := _below("whitening", weights):
+            whitening = Whitening(own["mean"].numpy(), own["matrix"].numpy())
         precision = card["precision"] if card["device"] == info.kind else "fp32"
-        return cls(backbone, card["image_size"], info, precision, classifier, tuple(card["people"]))
+        return cls(backbone, card["image_size"], info, precision, whitening, classifier, tuple(card["people"]))
 
     @classmethod
     def untrained(
@@ -94,8 +99,15 @@ class Encoder:
         return np.concatenate(found) if found else np.zeros((0, dimension), np.float32)
 
     def embed(self, faces: np.ndarray, progress: Callable[[int], None] | None = None) -> np.ndarray:
-        """Return unit rows, shape (N, feature_dim) float32; ``progress`` hears how many are done."""
-        return unit_rows(self.features(faces, progress))
+        """Return unit rows, shape (N, E) float32: the features, whitened where the model brings a whitening.
+
+        ``progress`` hears how many are done.
+        """
+        return self.rows(self.features(faces, progress))
+
+    def rows(self, features: np.ndarray) -> np.ndarray:
+        """Return the embeddings of faces whose features are known."""
+        return unit_rows(features if self.whitening is None else self.whitening(features))
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """Return the classifier's outputs for ``features``, shape (N, people) float32.

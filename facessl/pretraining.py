@@ -1,24 +1,25 @@
 """The work of a ``pretrain`` run: a network learns from faces without their names."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from facessl import __version__, checkpoints, devices, metrics, registry, runs, training, views
+from facessl import __version__, checkpoints, devices, metrics, registry, runs, training, views, whitening
 from facessl.baselines import pixel_embeddings
-from facessl.config import PretrainRecipe, ViewRecipe
+from facessl.config import PretrainRecipe
 from facessl.dataset import FaceDataset, open_dataset
 from facessl.devices import Compute
-from facessl.encoder import Encoder
+from facessl.encoder import Encoder, unit_rows
 from facessl.errors import DatasetError
 from facessl.methods import Method
 from facessl.runs import Run
 from facessl.training import FaceBatches, FacePool
 
 _GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
+_WHITENING_FACES = 2048  # the whitening is fitted on so many of the faces learnt from
 _WATCHED_FACES = 256  # spread, alignment and uniformity are measured on so many
 
 
@@ -29,43 +30,54 @@ class Watch:
     dataset: FaceDataset
     encoder: Encoder
     recipe: PretrainRecipe
-    _known: np.ndarray = field(init=False)
-    _probes: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(self.recipe.seed)
-        named = self.dataset.rows("train")
-        self._known = np.sort(rng.permutation(named)[:_GALLERY_FACES])
+        learnt_from = self.dataset.rows("unlabelled", "train")
+        self._known = np.sort(rng.permutation(self.dataset.rows("train"))[:_GALLERY_FACES])
         self._probes = self.dataset.rows("val")
-        pool = self._known if len(self._known) else self.dataset.rows("unlabelled")
-        self._watched = np.sort(rng.permutation(pool)[:_WATCHED_FACES])
-        self._views = [views.draw(len(self._watched), ViewRecipe(**self.recipe.views.model_dump()), rng) for _ in "01"]
-
-    def knn(self, known: np.ndarray, probes: np.ndarray) -> float:
-        """Return the k-NN accuracy on val, in 0-1, from the embeddings of train and val."""
-        of = self.dataset.labels
-        return metrics.knn_accuracy(known, of(self._known), probes, of(self._probes), k=self.recipe.knn_k)
-
-    def pixels(self) -> dict[str, Any]:
-        """Return what comparing raw pixels reaches: the line to beat."""
-        if not len(self._known) or not len(self._probes):
-            return {}
-        side = self.recipe.image_size
-        known, probes = (pixel_embeddings(self.dataset.faces[rows], side) for rows in (self._known, self._probes))
-        return {"knn_pixels": self.knn(known, probes), "knn_photos": len(self._probes), "knn_k": self.recipe.knn_k}
+        self._fitted = np.sort(rng.permutation(learnt_from)[:_WHITENING_FACES])
+        self._watched = self._fitted[:_WATCHED_FACES]
+        self._views = [views.draw(len(self._watched), self.recipe.views, rng) for _ in "01"]
 
     def __call__(self, epoch: int) -> dict[str, Any]:
-        """Return the figures of an epoch; before the first one, the two lines to beat as well."""
-        found: dict[str, Any] = self.pixels() if epoch == 0 else {}
-        if len(self._known) and len(self._probes):
-            known, probes = (self.encoder.embed(self.dataset.faces[rows]) for rows in (self._known, self._probes))
-            found["knn_accuracy"] = self.knn(known, probes)
-        faces = self.dataset.faces[self._watched]
-        pair = [self.encoder.embed(views.render(faces, drawn, self.recipe.image_size)) for drawn in self._views]
+        """Return the figures of an epoch (0: of the untrained network), and leave the encoder whitened."""
+        found: dict[str, Any] = {}
+        features = {name: self.encoder.features(self.dataset.faces[rows]) for name, rows in self._needed().items()}
+        # An untrained network's variance is noise: whitening it would only make a weaker opponent of it.
+        self.encoder.whitening = whitening.fit(features["fitted"], self.recipe.whiten) if self._whitens(epoch) else None
+        if "probes" in features:
+            known, probes = features["known"], features["probes"]
+            found["knn_accuracy"] = self._knn(self.encoder.rows(known), self.encoder.rows(probes))
+            found["knn_unwhitened"] = self._knn(unit_rows(known), unit_rows(probes))
+            if epoch == 0:
+                found |= self._pixels()
+        faces, size = self.dataset.faces[self._watched], self.recipe.image_size
+        pair = [unit_rows(self.encoder.features(views.render(faces, drawn, size))) for drawn in self._views]
         found["spread"] = metrics.spread(pair[0])
         found["alignment"] = metrics.alignment(*pair)
         found["uniformity"] = metrics.uniformity(pair[0])
         return found
+
+    def _whitens(self, epoch: int) -> bool:
+        return epoch > 0 and self.recipe.whiten > 0 and len(self._fitted) > 1
+
+    def _needed(self) -> dict[str, np.ndarray]:
+        needed = {"fitted": self._fitted}
+        if len(self._known) and len(self._probes):
+            needed |= {"known": self._known, "probes": self._probes}
+        return needed
+
+    def _knn(self, known: np.ndarray, probes: np.ndarray) -> float:
+        """Return the k-NN accuracy on val, in 0-1."""
+        of = self.dataset.labels
+        return metrics.knn_accuracy(known, of(self._known), probes, of(self._probes), k=self.recipe.knn_k)
+
+    def _pixels(self) -> dict[str, Any]:
+        """Return what comparing pixels reaches: the other line to beat."""
+        side = self.recipe.image_size
+        known, probes = (pixel_embeddings(self.dataset.faces[rows], side) for rows in (self._known, self._probes))
+        return {"knn_pixels": self._knn(known, probes), "knn_photos": len(self._probes), "knn_k": self.recipe.knn_k}
 
 
 def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
@@ -88,7 +100,7 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     batches = FaceBatches(pool, labels, method.views, recipe, compute)
     watch = Watch(dataset, Encoder(backbone, recipe.image_size, compute.device, compute.precision), recipe)
     training.fit(run, method, batches, recipe, compute, watch)
-    return _finish(run, recipe, method, compute, len(pool))
+    return _finish(run, recipe, method, watch, compute)
 
 
 def _faces_to_learn_from(
@@ -108,7 +120,7 @@ def _faces_to_learn_from(
     return pool, np.concatenate(labels)
 
 
-def _finish(run: Run, recipe: PretrainRecipe, method: Method, compute: Compute, faces: int) -> dict[str, Any]:
+def _finish(run: Run, recipe: PretrainRecipe, method: Method, watch: Watch, compute: Compute) -> dict[str, Any]:
     rows = run.metrics()
     last = rows[-1]
     figures = {
@@ -117,11 +129,11 @@ def _finish(run: Run, recipe: PretrainRecipe, method: Method, compute: Compute, 
         "spread": last["spread"],
         "alignment": last["alignment"],
         "uniformity": last["uniformity"],
-        "faces": faces,
     }
     if "knn_accuracy" in last:
         figures |= {
             "knn_accuracy": last["knn_accuracy"],
+            "knn_unwhitened": last["knn_unwhitened"],
             "knn_untrained": rows[0]["knn_accuracy"],
             "knn_pixels": rows[0]["knn_pixels"],
             "knn_photos": rows[0]["knn_photos"],
@@ -132,7 +144,13 @@ def _finish(run: Run, recipe: PretrainRecipe, method: Method, compute: Compute, 
     trained = [row for row in rows if row["epoch"] > 0]
     speed = float(np.median([row["images_per_second"] for row in trained]))
     card = model_card(run, recipe, compute, people=[], figures=figures)
-    checkpoints.save_model(run.path, method.modules.state_dict(), card)
+    if watch.encoder.whitening is None:
+        watch(last["epoch"])  # resumed after its last epoch: the whitening was not kept, and is the same again
+    weights = method.modules.state_dict()
+    white = watch.encoder.whitening
+    if white is not None:
+        weights |= {"whitening.mean": torch.from_numpy(white.mean), "whitening.matrix": torch.from_numpy(white.matrix)}
+    checkpoints.save_model(run.path, weights, card)
     return {
         "run": run.id,
         "dataset": recipe.dataset,

@@ -12,7 +12,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "errors",
     "registry",
     "config devices images neighbours",
-    "runs detection quality metrics views losses sources backbones",
+    "runs detection quality metrics whitening views losses sources backbones",
     "dataset jobs methods",
     "preparation checkpoints baselines evaluation gallery",
     "encoder embeddings",

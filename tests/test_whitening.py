@@ -1,0 +1,41 @@
+"""Whitened features are uncorrelated, of variance 1, and the same as scikit-learn's."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from facessl import whitening
+
+
+def skewed(n: int = 400) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 6)) @ rng.normal(size=(6, 6)) * 3 + 5
+
+
+def test_the_fitted_features_have_unit_covariance() -> None:
+    features = skewed()
+    white = whitening.fit(features, 4)(features)
+    np.testing.assert_allclose(np.cov(white.T), np.eye(4), atol=1e-3)
+    np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-3)
+
+
+def test_it_agrees_with_scikit_learn_up_to_sign() -> None:
+    features = skewed()
+    expected = PCA(3, whiten=True).fit_transform(features)
+    np.testing.assert_allclose(np.abs(whitening.fit(features, 3)(features)), np.abs(expected), atol=1e-3)
+
+
+def test_few_faces_support_few_directions() -> None:
+    assert whitening.fit(skewed(9), 128).matrix.shape == (2, 6)
+    assert whitening.fit(skewed(2), 128).matrix.shape == (1, 6)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_a_collapsed_network_gives_finite_numbers() -> None:
+    assert np.isfinite(whitening.fit(np.ones((40, 6)), 4)(np.ones((3, 6)))).all()
+
+
+def test_nonsense_is_refused() -> None:
+    for features, directions in ((skewed(), 0), (skewed(1), 3)):
+        with pytest.raises(ValueError, match="whitening needs"):
+            whitening.fit(features, directions)
