@@ -231,7 +231,7 @@ class Studio:
             [],
         )
         pretrain = add("pretrain", PretrainRecipe(dataset=name, epochs=recipe.epochs, image_size=recipe.image_size,
-                                                  seed=recipe.seed), "Learn without names", [prepare])  # fmt: skip
+                                                  batch_size=recipe.batch_size, seed=recipe.seed), "Learn without names", [prepare])  # fmt: skip
         add("embed", EmbedRecipe(dataset=name, model=pretrain.id, seed=recipe.seed), "Map the faces", [pretrain])
         add("finetune", FinetuneRecipe(dataset=name, init=pretrain.id, epochs=recipe.finetune_epochs,
                                        image_size=recipe.image_size, seed=recipe.seed),

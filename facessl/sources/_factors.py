@@ -31,25 +31,25 @@ class Spread:
 class Nuisance:
     """How strongly each factor varies; angles in degrees, the rest in the unit named."""
 
-    yaw: Spread = Spread(-30, 30, 1.75)
-    pitch: Spread = Spread(-15, 15, 1.6)
-    roll: Spread = Spread(-12, 12, 1.6)
-    light_azimuth: Spread = Spread(-85, 85)
-    light_elevation: Spread = Spread(5, 65)
-    light_strength: Spread = Spread(0.5, 1.5)
-    ambient: Spread = Spread(0.22, 0.75)
-    warmth: Spread = Spread(-1, 1)  # colour temperature: blue … orange
-    tint: Spread = Spread(-1, 1)  # green … magenta
-    exposure: Spread = Spread(-0.9, 0.9)  # stops
-    contrast: Spread = Spread(0.8, 1.45)
-    saturation: Spread = Spread(0.65, 1.45)
+    yaw: Spread = Spread(-14, 14, 1.3)
+    pitch: Spread = Spread(-7, 7, 1.3)
+    roll: Spread = Spread(-14, 14, 1.2)
+    light_azimuth: Spread = Spread(-50, 50)
+    light_elevation: Spread = Spread(15, 60)
+    light_strength: Spread = Spread(0.6, 1.2)
+    ambient: Spread = Spread(0.35, 0.75)
+    warmth: Spread = Spread(-1.6, 1.6)  # colour temperature: blue … orange
+    tint: Spread = Spread(-1.6, 1.6)  # green … magenta
+    exposure: Spread = Spread(-1.3, 0.8)  # stops
+    contrast: Spread = Spread(0.6, 1.6)
+    saturation: Spread = Spread(0.4, 1.7)
     smile: Spread = Spread(-0.3, 1.0)
-    mouth_open: Spread = Spread(0, 1, 2.5, one_sided=True)
+    mouth_open: Spread = Spread(0, 0.5, 2.5, one_sided=True)
     eyes_open: Spread = Spread(1.08, 0.7, 2.0, one_sided=True)  # 1: relaxed
     brow_raise: Spread = Spread(-0.6, 1.0, 1.5)
     gaze: Spread = Spread(-1, 1, 1.5)
     blur: Spread = Spread(0, 2.0, 2.5, one_sided=True)  # sigma in pixels of a 256 px photo
-    noise: Spread = Spread(0.0, 0.03, 2.0, one_sided=True)  # of full scale
+    noise: Spread = Spread(0.0, 0.015, 2.0, one_sided=True)  # of full scale
     scale: Spread = Spread(0.88, 1.18)
     shift_x: Spread = Spread(-0.08, 0.08)  # of the photo's width
     shift_y: Spread = Spread(-0.05, 0.05)
