@@ -31,18 +31,18 @@ class Spread:
 class Nuisance:
     """How strongly each factor varies; angles in degrees, the rest in the unit named."""
 
-    yaw: Spread = Spread(-14, 14, 1.3)
+    yaw: Spread = Spread(-18, 18, 1.3)
     pitch: Spread = Spread(-7, 7, 1.3)
     roll: Spread = Spread(-14, 14, 1.2)
     light_azimuth: Spread = Spread(-50, 50)
     light_elevation: Spread = Spread(15, 60)
     light_strength: Spread = Spread(0.6, 1.2)
     ambient: Spread = Spread(0.35, 0.75)
-    warmth: Spread = Spread(-1.6, 1.6)  # colour temperature: blue … orange
-    tint: Spread = Spread(-1.6, 1.6)  # green … magenta
-    exposure: Spread = Spread(-1.3, 0.8)  # stops
+    warmth: Spread = Spread(-2, 2)  # colour temperature: blue … orange
+    tint: Spread = Spread(-2.2, 2.2)  # green … magenta
+    exposure: Spread = Spread(-1.5, 1.0)  # stops
     contrast: Spread = Spread(0.6, 1.6)
-    saturation: Spread = Spread(0.4, 1.7)
+    saturation: Spread = Spread(0.3, 1.8)
     smile: Spread = Spread(-0.3, 1.0)
     mouth_open: Spread = Spread(0, 0.5, 2.5, one_sided=True)
     eyes_open: Spread = Spread(1.08, 0.7, 2.0, one_sided=True)  # 1: relaxed
