@@ -43,7 +43,7 @@ class Watch:
     def __call__(self, epoch: int) -> dict[str, Any]:
         """Return the figures of an epoch (0: of the untrained network), and leave the encoder whitened."""
         found: dict[str, Any] = {}
-        features = {name: self.encoder.features(self.dataset.faces[rows]) for name, rows in self._needed().items()}
+        features = self._features()
         # An untrained network's variance is noise: whitening it would only make a weaker opponent of it.
         self.encoder.whitening = whitening.fit(features["fitted"], self.recipe.whiten) if self._whitens(epoch) else None
         if "probes" in features:
@@ -62,11 +62,14 @@ class Watch:
     def _whitens(self, epoch: int) -> bool:
         return epoch > 0 and self.recipe.whiten > 0 and len(self._fitted) > 1
 
-    def _needed(self) -> dict[str, np.ndarray]:
+    def _features(self) -> dict[str, np.ndarray]:
+        """Return the features that an epoch's figures need; most faces serve twice and are computed once."""
         needed = {"fitted": self._fitted}
         if len(self._known) and len(self._probes):
             needed |= {"known": self._known, "probes": self._probes}
-        return needed
+        rows = np.unique(np.concatenate(list(needed.values())))
+        features = self.encoder.features(self.dataset.faces[rows])
+        return {name: features[np.searchsorted(rows, own)] for name, own in needed.items()}
 
     def _knn(self, known: np.ndarray, probes: np.ndarray) -> float:
         """Return the k-NN accuracy on val, in 0-1."""

@@ -208,9 +208,9 @@ class Studio:
     # -- the demo ------------------------------------------------------------------------------------------------
 
     def start_demo(self, settings: dict[str, Any] | None = None) -> list[Run]:
-        """Make and start the whole path on generated faces: prepare, pre-train, embed twice, fine-tune.
+        """Make and start the whole path on generated faces: prepare, pre-train, embed, fine-tune.
 
-        The five runs wait for one another by themselves, so the demo outlives the app like any run.
+        The four runs wait for one another by themselves, so the demo outlives the app like any run.
         """
         recipe = config.build(DemoRecipe, settings or {})
         assert isinstance(recipe, DemoRecipe)
@@ -224,18 +224,20 @@ class Studio:
             return made[-1]
 
         source = {"people": recipe.people, "photos": recipe.photos, "seed": recipe.seed}
+        least = min(20, recipe.photos)
+        learning = {"dataset": name, "image_size": recipe.image_size, "seed": recipe.seed}
         prepare = add(
-            "prepare",
-            config.PrepareRecipe(name=name, source="synthetic", options=source, min_photos=min(20, recipe.photos)),
-            "Prepare the faces",
-            [],
+            "prepare", config.PrepareRecipe(name=name, min_photos=least, options=source), "Prepare the faces", []
         )
-        pretrain = add("pretrain", PretrainRecipe(dataset=name, epochs=recipe.epochs, image_size=recipe.image_size,
-                                                  batch_size=recipe.batch_size, seed=recipe.seed), "Learn without names", [prepare])  # fmt: skip
+        pretrain = add(
+            "pretrain",
+            PretrainRecipe(epochs=recipe.epochs, batch_size=recipe.batch_size, **learning),
+            "Learn without names",
+            [prepare],
+        )
         add("embed", EmbedRecipe(dataset=name, model=pretrain.id, seed=recipe.seed), "Map the faces", [pretrain])
-        add("finetune", FinetuneRecipe(dataset=name, init=pretrain.id, epochs=recipe.finetune_epochs,
-                                       image_size=recipe.image_size, seed=recipe.seed),
-            "Learn the names", [pretrain])  # fmt: skip
+        finetune = FinetuneRecipe(init=pretrain.id, epochs=recipe.finetune_epochs, **learning)
+        add("finetune", finetune, "Learn the names", [pretrain])
         for run in made:
             jobs.start(self.workspace, run)
         return made
