@@ -139,6 +139,12 @@ class TrainRecipe(Recipe):
     weight_decay: float = Field(1e-4, ge=0, le=1, description="Pull of the weights towards zero.")
     schedule: Literal["cosine", "constant"] = Field("cosine", description="How the learning rate runs out.")
     views: ViewRecipe = Field(ViewRecipe(), description="How faces are changed while learning.")
+    whiten: int = Field(
+        128,
+        ge=0,
+        le=2048,
+        description="Directions kept when the embeddings are whitened, without names; 0: as they are.",
+    )
     seed: int = Field(0, ge=0, description="Everything random follows from it.")
     device: Device = Field("auto", description="Where to compute.")
     precision: Precision = Field("auto", description="Number format of the network's forward pass.")
@@ -153,12 +159,6 @@ class PretrainRecipe(TrainRecipe):
 
     also: tuple[str, ...] = Field((), description="Further sets whose faces join in, nameless.")
     method: str = Field("simclr", description="What the network is asked to learn.")
-    whiten: int = Field(
-        128,
-        ge=0,
-        le=2048,
-        description="Directions kept when the embeddings are whitened, without names; 0: as they are.",
-    )
     knn_k: int = Field(5, ge=1, le=200, description="Neighbours that vote in the k-NN accuracy on val.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the method.")
 
@@ -206,7 +206,7 @@ class DemoRecipe(Recipe):
     photos: int = Field(40, ge=5, le=500, description="Photos of each.")
     epochs: int = Field(20, ge=1, le=1000, description="Epochs of pre-training.")
     batch_size: int = Field(32, ge=2, le=1024, description="Faces a step: small, for few faces and many steps.")
-    finetune_epochs: int = Field(6, ge=1, le=1000, description="Epochs of fine-tuning.")
+    finetune_epochs: int = Field(12, ge=1, le=1000, description="Epochs of fine-tuning.")
     image_size: int = Field(64, ge=32, le=224, description="Side of a view in pixels.")
     seed: int = Field(0, ge=0, description="Everything random follows from it.")
     name: str = Field("demo", description="Name of the prepared set.")

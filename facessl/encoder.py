@@ -105,6 +105,16 @@ class Encoder:
         """
         return self.rows(self.features(faces, progress))
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything ``from_run`` needs, named as it reads it."""
+        found = {f"backbone.{name}": tensor for name, tensor in self.backbone.state_dict().items()}
+        if self.classifier is not None:
+            found |= {f"classifier.{name}": tensor for name, tensor in self.classifier.state_dict().items()}
+        if self.whitening is not None:
+            found["whitening.mean"] = torch.from_numpy(self.whitening.mean)
+            found["whitening.matrix"] = torch.from_numpy(self.whitening.matrix)
+        return found
+
     def rows(self, features: np.ndarray) -> np.ndarray:
         """Return the embeddings of faces whose features are known."""
         return unit_rows(features if self.whitening is None else self.whitening(features))

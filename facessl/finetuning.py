@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import baselines, checkpoints, devices, evaluation, registry, runs, training
+from facessl import baselines, checkpoints, devices, evaluation, registry, runs, training, whitening
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_dataset
 from facessl.devices import Compute
@@ -140,11 +140,12 @@ def _finish(
         "people": dataset.people, "report": report, "confusion": confusion, "baselines": baseline_rows,
     })  # fmt: skip
     _store_predictions(run.path, test, labels, logits)
-    weights = {f"backbone.{k}": v for k, v in encoder.backbone.state_dict().items()}
-    weights |= {f"classifier.{k}": v for k, v in encoder.classifier.state_dict().items()}
+    if recipe.whiten and len(rows) > 1:
+        fitted = np.sort(np.random.default_rng(recipe.seed).permutation(rows)[: whitening.FACES])
+        encoder.whitening = whitening.fit(encoder.features(dataset.faces[fitted]), recipe.whiten)
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
     card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
-    checkpoints.save_model(run.path, weights, card)
+    checkpoints.save_model(run.path, encoder.weights(), card)
     trained = [row for row in run.metrics() if row["epoch"] > 0]
     return {
         "run": run.id,

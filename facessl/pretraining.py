@@ -19,7 +19,6 @@ from facessl.runs import Run
 from facessl.training import FaceBatches, FacePool
 
 _GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
-_WHITENING_FACES = 2048  # the whitening is fitted on so many of the faces learnt from
 _WATCHED_FACES = 256  # spread, alignment and uniformity are measured on so many
 
 
@@ -36,7 +35,7 @@ class Watch:
         learnt_from = self.dataset.rows("unlabelled", "train")
         self._known = np.sort(rng.permutation(self.dataset.rows("train"))[:_GALLERY_FACES])
         self._probes = self.dataset.rows("val")
-        self._fitted = np.sort(rng.permutation(learnt_from)[:_WHITENING_FACES])
+        self._fitted = np.sort(rng.permutation(learnt_from)[: whitening.FACES])
         self._watched = self._fitted[:_WATCHED_FACES]
         self._views = [views.draw(len(self._watched), self.recipe.views, rng) for _ in "01"]
 
@@ -103,7 +102,7 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     batches = FaceBatches(pool, labels, method.views, recipe, compute)
     watch = Watch(dataset, Encoder(backbone, recipe.image_size, compute.device, compute.precision), recipe)
     training.fit(run, method, batches, recipe, compute, watch)
-    return _finish(run, recipe, method, watch, compute)
+    return _finish(run, recipe, watch, compute)
 
 
 def _faces_to_learn_from(
@@ -123,7 +122,7 @@ def _faces_to_learn_from(
     return pool, np.concatenate(labels)
 
 
-def _finish(run: Run, recipe: PretrainRecipe, method: Method, watch: Watch, compute: Compute) -> dict[str, Any]:
+def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute) -> dict[str, Any]:
     rows = run.metrics()
     last = rows[-1]
     figures = {
@@ -149,11 +148,7 @@ def _finish(run: Run, recipe: PretrainRecipe, method: Method, watch: Watch, comp
     card = model_card(run, recipe, compute, people=[], figures=figures)
     if watch.encoder.whitening is None:
         watch(last["epoch"])  # resumed after its last epoch: the whitening was not kept, and is the same again
-    weights = method.modules.state_dict()
-    white = watch.encoder.whitening
-    if white is not None:
-        weights |= {"whitening.mean": torch.from_numpy(white.mean), "whitening.matrix": torch.from_numpy(white.matrix)}
-    checkpoints.save_model(run.path, weights, card)
+    checkpoints.save_model(run.path, watch.encoder.weights(), card)
     return {
         "run": run.id,
         "dataset": recipe.dataset,

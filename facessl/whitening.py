@@ -22,6 +22,9 @@ class Whitening:
         return (features - self.mean) @ self.matrix.T
 
 
+FACES = 2048  # of those learnt from are enough to fit a whitening on
+
+
 def fit(features: np.ndarray, directions: int) -> Whitening:
     """Return the whitening of features (N, D) onto their first ``directions`` principal directions.
 
