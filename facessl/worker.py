@@ -16,7 +16,6 @@ from facessl.dataset import open_dataset
 from facessl.errors import FaceSSLError, Stopped
 from facessl.runs import Run
 
-
 # One lucky photo makes a stranger somebody; at the same false-accept rate, the mean over a person's three most similar
 # photos named 52 % of the known instead of 19 % (docs/LOG.md, 2026-11-22).
 _BEST_OF = 3
