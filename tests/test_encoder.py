@@ -56,7 +56,7 @@ def test_opinions_are_the_softmax_of_the_logits(trained: Path) -> None:
 def test_no_faces_give_no_rows(trained: Path) -> None:
     encoder = Encoder.from_run(trained, "cpu")
     empty = encoder.embed(pictures(0))
-    assert empty.shape == (0, encoder.backbone.feature_dim)
+    assert empty.shape == (0, encoder.embed(pictures(1)).shape[1])
     assert encoder.opinions(pictures(0)) == []
 
 
