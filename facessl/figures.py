@@ -53,7 +53,7 @@ def knn_curve(rows: Sequence[Mapping[str, Any]], pixels: float | None, untrained
         untrained: Height of the second.
     """
     figure = _curves(rows, {"knn_accuracy": "k-NN on val"}, scale=100, title="right, %")
-    lines = [("raw pixels", pixels), ("untrained network", untrained)]
+    lines = [("normalised pixels", pixels), ("untrained network", untrained)]
     known = sorted(((name, height) for name, height in lines if height is not None), key=lambda line: -line[1])
     # The higher one is named above its line and the lower one below, for the two are often nearly equal; at the right
     # end, because at the left the curve begins just there.

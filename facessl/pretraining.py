@@ -76,10 +76,16 @@ class Watch:
         return metrics.knn_accuracy(known, of(self._known), probes, of(self._probes), k=self.recipe.knn_k)
 
     def _pixels(self) -> dict[str, Any]:
-        """Return what comparing pixels reaches: the other line to beat."""
+        """Return what comparing pixels reaches, normalised and as they are; the better is the other line to beat."""
         side = self.recipe.image_size
-        known, probes = (pixel_embeddings(self.dataset.faces[rows], side) for rows in (self._known, self._probes))
-        return {"knn_pixels": self._knn(known, probes), "knn_photos": len(self._probes), "knn_k": self.recipe.knn_k}
+        faces = [self.dataset.faces[rows] for rows in (self._known, self._probes)]
+        raw = [unit_rows(views.plain(some, side).reshape(len(some), -1).astype(np.float32)) for some in faces]
+        return {
+            "knn_pixels": self._knn(*(pixel_embeddings(some, side) for some in faces)),
+            "knn_raw_pixels": self._knn(*raw),
+            "knn_photos": len(self._probes),
+            "knn_k": self.recipe.knn_k,
+        }
 
 
 def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
@@ -138,6 +144,7 @@ def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute) ->
             "knn_unwhitened": last["knn_unwhitened"],
             "knn_untrained": rows[0]["knn_accuracy"],
             "knn_pixels": rows[0]["knn_pixels"],
+            "knn_raw_pixels": rows[0]["knn_raw_pixels"],
             "knn_photos": rows[0]["knn_photos"],
             "knn_k": recipe.knn_k,
             "split": "val",

@@ -27,7 +27,9 @@ def pretrain_curves(run: Run, *, key: str) -> None:
     """Draw how pre-training goes: k-NN accuracy over its two reference lines, and the loss under ln(2N − 1)."""
     rows = run.metrics()
     if not rows:
-        st.caption("The first point comes before the first epoch: how well the untrained network and raw pixels do.")
+        st.caption(
+            "The first point comes before the first epoch: how well the untrained network and normalised pixels do."
+        )
         return
     from facessl import figures
 
@@ -69,7 +71,7 @@ def pretrain_sentence(rows: list[dict[str, Any]]) -> str:
         f"Without a single name it now finds {percent(now)}{of} next to the right person; "
         f"the untrained network {percent(start['knn_accuracy'])}"
     )
-    text += f", raw pixels {percent(pixels)}." if pixels is not None else "."
+    text += f", normalised pixels {percent(pixels)}." if pixels is not None else "."
     return text if now > best else text + " So far that is no better than doing nothing."
 
 

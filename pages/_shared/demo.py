@@ -123,7 +123,7 @@ def demo_result(demo: list[Run]) -> None:
                 help="Each val face is named by a vote of its nearest train faces. "
                 "The gain is over the better of the other two.",
             )  # fmt: skip
-            columns.metric("… of raw pixels", percent(learnt["knn_pixels"]))
+            columns.metric("… of normalised pixels", percent(learnt["knn_pixels"]))
             columns.metric("… of the untrained network", percent(learnt["knn_untrained"]))
         if named.get("top1") is not None:
             columns.metric(
