@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from facessl import config, registry, runs
 from facessl.config import DemoRecipe, Recipe
-from facessl.errors import FaceSSLError, RunError
+from facessl.errors import FaceSSLError, ImageError, RunError
 from facessl.runs import Run
 from facessl.studio import Studio, default_workspace
 
@@ -105,7 +105,11 @@ def _identify(studio: Studio, *, model: str, photos: list[str], false_accept_rat
     found = studio.run(model)
     faces = []
     for photo in photos:
-        answers = studio.identify(found.id, read_image(Path(photo)), false_accept_rate)
+        try:
+            image = read_image(Path(photo))
+        except ImageError as error:
+            raise ImageError(f"{photo}: {error}") from error
+        answers = studio.identify(found.id, image, false_accept_rate)
         faces += [{"photo": photo, **answer.as_dict()} for answer in answers]
     return {"model": found.id, "photos": len(photos), "faces": faces}
 
