@@ -1,5 +1,6 @@
 """From a picture to names: find the faces, crop them as the set's were, embed, compare with who is known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,25 +19,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FaceAnswer:
-    """One face of a picture and who it is."""
+class FoundFace:
+    """One face of a picture, before it is compared with anybody."""
 
     face: "Face"  # where it was found
     crop: np.ndarray  # (S, S, 3) uint8, what the encoder saw
-    answer: "Answer"  # by similarity to the known faces; person None means nobody known
+    embedding: np.ndarray  # (E,) float32, unit length
     opinion: list[tuple[str, float]]  # the classifier's top 3 with softmax shares; empty without a classifier
+
+
+@dataclass(frozen=True)
+class FaceAnswer:
+    """Who a found face is."""
+
+    found: FoundFace
+    answer: "Answer"  # by similarity to the known faces; person None means nobody known
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the command prints."""
         answer = self.answer
         return {
-            "box": [round(float(side), 1) for side in self.face.box],
+            "box": [round(float(side), 1) for side in self.found.face.box],
             "person": answer.person,
             "similarity": round(answer.similarity, 4),
             "threshold": round(answer.threshold, 4),
             "candidates": [{"person": person, "similarity": round(s, 4)} for person, s in answer.candidates],
             "nearest": [{"face": f, "person": person, "similarity": round(s, 4)} for f, person, s in answer.nearest],
-            "classifier": [{"person": person, "share": round(s, 4)} for person, s in self.opinion],
+            "classifier": [{"person": person, "share": round(s, 4)} for person, s in self.found.opinion],
         }
 
 
@@ -64,20 +73,22 @@ def stranger_faces(dataset: FaceDataset) -> np.ndarray:
     return np.stack(crops) if crops else np.zeros((0, recipe.size, recipe.size, 3), np.uint8)
 
 
-def identify_faces(
-    encoder: "Encoder", gallery: "Gallery", dataset: FaceDataset, image: np.ndarray, false_accept_rate: float
-) -> list[FaceAnswer]:
-    """Answer for every face in ``image`` (H, W, 3) uint8 RGB, largest first; [] when there is none."""
+def find_faces(encoder: "Encoder", dataset: FaceDataset, image: np.ndarray) -> list[FoundFace]:
+    """Return every face in ``image`` (H, W, 3) uint8 RGB with what the encoder makes of it, the largest first."""
     recipe = _preparation_of(dataset)
     detector = HaarDetector(recipe.scale_factor, recipe.min_neighbors, _LEAST_SHARE)
     faces = sorted(detector.find(image), key=lambda face: -face.box[2] * face.box[3])
     if not faces:
         return []
     crops = np.stack([_crop(image, face, recipe) for face in faces])
+    parts = zip(faces, crops, encoder.embed(crops), encoder.opinions(crops, top=3), strict=True)
+    return [FoundFace(*part) for part in parts]
+
+
+def name_faces(found: Sequence[FoundFace], gallery: "Gallery", false_accept_rate: float) -> list[FaceAnswer]:
+    """Answer who each face is, or that it is nobody known, at the threshold that follows from the rate (0-1)."""
     threshold = gallery.threshold(false_accept_rate)
-    answers = [galleries.identify(probe, gallery, threshold) for probe in encoder.embed(crops)]
-    opinions = encoder.opinions(crops, top=3)
-    return [FaceAnswer(*parts) for parts in zip(faces, crops, answers, opinions, strict=True)]
+    return [FaceAnswer(one, galleries.identify(one.embedding, gallery, threshold)) for one in found]
 
 
 def _preparation_of(dataset: FaceDataset) -> PrepareRecipe:

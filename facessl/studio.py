@@ -6,18 +6,17 @@ Light to make: torch, OpenCV and scikit-learn are loaded by a background thread 
 import hashlib
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import config, dataset, jobs, preparation, registry, runs
+from facessl import config, dataset, demo, jobs, preparation, registry, runs
 from facessl.config import DemoRecipe, EmbedRecipe, FinetuneRecipe, PretrainRecipe, Recipe, ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
 from facessl.errors import DatasetError, RunError
+from facessl.kept import Kept
 from facessl.runs import Run
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from facessl.encoder import Encoder
     from facessl.gallery import Gallery
     from facessl.recognition import FaceAnswer
-
-_KEPT = {"clusters": 64}  # values of a kind kept in memory, 4 unless said; the least recently used goes first
 
 
 def default_workspace() -> Path:
@@ -67,9 +64,8 @@ class Studio:
     def __init__(self, workspace: Path | None = None) -> None:
         self.workspace = (workspace or default_workspace()).resolve()
         self._device: DeviceInfo | None = None
-        self._kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
-        self._making: dict[tuple[str, ...], threading.Lock] = {}
-        self._lock = threading.RLock()
+        self._kept = Kept({"clusters": 64})
+        self._lock = threading.Lock()
         self._reading = threading.Lock()  # a zip has one reading position
         self._warm = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
 
@@ -104,7 +100,7 @@ class Studio:
         """Return a finished set; its table is read once and kept."""
         opened = dataset.open_dataset(self.workspace, name)
         stamp = str((opened.path / "dataset.json").stat().st_mtime_ns)
-        return self._keep(("dataset", name, stamp), lambda: opened)
+        return self._kept.get(("dataset", name, stamp), lambda: opened)
 
     def photo(self, name: str, photo: int) -> np.ndarray:
         """Return a photo of a set as it came, RGB uint8, read from its source again.
@@ -114,7 +110,7 @@ class Studio:
         """
         opened = self.dataset(name)
         recipe = config.build(config.PrepareRecipe, opened.info["recipe"])
-        source = self._keep(("source", name), lambda: preparation.open_recipe_source(recipe))
+        source = self._kept.get(("source", name), lambda: preparation.open_recipe_source(recipe))
         with self._reading:
             return source.read(source.photos[photo])
 
@@ -208,45 +204,14 @@ class Studio:
     # -- the demo ------------------------------------------------------------------------------------------------
 
     def start_demo(self, settings: dict[str, Any] | None = None) -> list[Run]:
-        """Make and start the whole path on generated faces: prepare, pre-train, embed, fine-tune.
-
-        The four runs wait for one another by themselves, so the demo outlives the app like any run.
-        """
+        """Start the whole path on generated faces, on a set of its own; see ``demo.start``."""
         recipe = config.build(DemoRecipe, settings or {})
         assert isinstance(recipe, DemoRecipe)
-        name = self.free_name(recipe.name)
-        made: list[Run] = []
-        group = f"demo-{name}"
-
-        def add(kind: str, recipe: Recipe, title: str, after: Sequence[Run]) -> Run:
-            ids = [run.id for run in after]
-            made.append(runs.create(self.workspace, kind, recipe, title=title, after=ids, group=group))
-            return made[-1]
-
-        source = {"people": recipe.people, "photos": recipe.photos, "seed": recipe.seed}
-        least = min(20, recipe.photos)
-        learning = {"dataset": name, "image_size": recipe.image_size, "seed": recipe.seed}
-        prepare = add(
-            "prepare", config.PrepareRecipe(name=name, min_photos=least, options=source), "Prepare the faces", []
-        )
-        pretrain = add(
-            "pretrain",
-            PretrainRecipe(epochs=recipe.epochs, batch_size=recipe.batch_size, **learning),
-            "Learn without names",
-            [prepare],
-        )
-        add("embed", EmbedRecipe(dataset=name, model=pretrain.id, seed=recipe.seed), "Map the faces", [pretrain])
-        finetune = FinetuneRecipe(init=pretrain.id, epochs=recipe.finetune_epochs, **learning)
-        add("finetune", finetune, "Learn the names", [pretrain])
-        for run in made:
-            jobs.start(self.workspace, run)
-        return made
+        return demo.start(self.workspace, recipe, self.free_name(recipe.name))
 
     def demo(self) -> list[Run]:
         """Return the runs of the newest demo in their order, or nothing."""
-        grouped = [run for run in self.runs() if run.config["group"].startswith("demo-")]
-        newest = grouped[0].config["group"] if grouped else ""
-        return [run for run in reversed(grouped) if run.config["group"] == newest]
+        return demo.newest(self.runs())
 
     def free_name(self, name: str) -> str:
         """Return ``name``, or ``name@2``, … : a finished set never changes, so a second demo is its own set."""
@@ -265,7 +230,7 @@ class Studio:
         from facessl.encoder import Encoder
 
         run = self.run(run_id)
-        return self._keep(("encoder", run.id, _stamp(run.path / "model.json")), lambda: Encoder.from_run(run.path))
+        return self._kept.get(("encoder", run.id, _stamp(run.path / "model.json")), lambda: Encoder.from_run(run.path))
 
     def gallery(self, run_id: str) -> "Gallery":
         """Return the known faces of a trained run, kept in memory."""
@@ -275,18 +240,21 @@ class Studio:
         path = run.path / "gallery.npz"
         if not path.exists():
             raise RunError(f"{run.id} knows nobody yet: its set has no named people, or it is not finished.")
-        return self._keep(("gallery", run.id, _stamp(path)), lambda: Gallery.load(run.path))
+        return self._kept.get(("gallery", run.id, _stamp(path)), lambda: Gallery.load(run.path))
 
     def identify(self, run_id: str, image: np.ndarray, false_accept_rate: float = 0.01) -> "list[FaceAnswer]":
         """Find every face of a picture (H, W, 3) uint8 RGB and say who it is, or that it is nobody known.
 
-        An empty list means that no face was found.
+        An empty list means that no face was found. Another rate on the same picture is answered at once.
         """
-        from facessl.recognition import identify_faces
+        from facessl import recognition
 
-        run = self.run(run_id)
+        run, encoder = self.run(run_id), self.encoder(run_id)
         opened = self.dataset(run.config["recipe"]["dataset"])
-        return identify_faces(self.encoder(run_id), self.gallery(run_id), opened, image, false_accept_rate)
+        picture = hashlib.sha256(image.tobytes()).hexdigest()
+        key = ("found", run.id, _stamp(run.path / "model.json"), str(image.shape), picture)
+        found = self._kept.get(key, lambda: recognition.find_faces(encoder, opened, image))
+        return recognition.name_faces(found, self.gallery(run_id), false_accept_rate)
 
     def sample(self, run_id: str, *, stranger: bool, seed: int) -> tuple[np.ndarray, str] | None:
         """Return a new photo and who is on it, of a known person or a stranger, where the set's source draws people.
@@ -308,7 +276,9 @@ class Studio:
         from facessl import embeddings
 
         run = self.run(run_id)
-        return self._keep(("embedding", run.id, _stamp(run.path / "result.json")), lambda: embeddings.load(run.path))
+        return self._kept.get(
+            ("embedding", run.id, _stamp(run.path / "result.json")), lambda: embeddings.load(run.path)
+        )
 
     def clusters(self, run_id: str, k: int, seed: int = 0) -> "Clusters":
         """Return the K-means clusters of an embed run; computed once for each k."""
@@ -317,7 +287,7 @@ class Studio:
         stored = self.embedding(run_id)
         opened = self.dataset(self.run(run_id).config["recipe"]["dataset"])
         labels = opened.labels(np.arange(len(stored.embeddings)))
-        return self._keep(("clusters", run_id, str(k), str(seed)),
+        return self._kept.get(("clusters", run_id, str(k), str(seed)),
                           lambda: embeddings.clusters(stored.embeddings, k, seed, labels))  # fmt: skip
 
     def views(self, face: np.ndarray, recipe: ViewRecipe, count: int, size: int, seed: int) -> np.ndarray:
@@ -326,24 +296,3 @@ class Studio:
 
         faces = np.broadcast_to(face, (count, *face.shape))
         return views.render(faces, views.draw(count, recipe, np.random.default_rng(seed)), size)
-
-    def _keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
-        """Return the kept value of ``key``, made on first use; a few of each kind stay.
-
-        Whoever wants the same value waits for the one who makes it; nobody else does.
-        """
-        with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key]
-            value = make()
-            with self._lock:
-                self._kept[key] = value
-                same_kind = [other for other in self._kept if other[0] == key[0]]
-                for old in same_kind[: -_KEPT.get(key[0], 4)]:
-                    del self._kept[old]
-                    self._making.pop(old, None)
-            return value

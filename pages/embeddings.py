@@ -20,7 +20,7 @@ from pages._shared.words import count
 if TYPE_CHECKING:
     from facessl.embeddings import Clusters
 
-_PLAIN_MODELS = {"pixels": "Raw pixels", "untrained": "An untrained network", "imagenet": "ImageNet weights"}
+_PLAIN_MODELS = {"pixels": "Normalised pixels", "untrained": "An untrained network", "imagenet": "ImageNet weights"}
 _BINS = 5  # a factor of generated faces is coloured in so many steps
 _TOOLS = {"displaylogo": False, "displayModeBar": True, "modeBarButtonsToRemove": ["toImage", "autoScale2d"]}
 

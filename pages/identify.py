@@ -11,9 +11,8 @@ from facessl.images import read_image
 from facessl.recognition import FaceAnswer
 from facessl.runs import Run
 from pages._shared.backend import studio
-from pages._shared.face_browser import plain
 from pages._shared.widgets import empty_state, face_grid, page_title, pick_run, shown_errors
-from pages._shared.words import count, percent
+from pages._shared.words import count, percent, plain
 
 if TYPE_CHECKING:
     from facessl.gallery import Answer, Gallery
@@ -186,11 +185,11 @@ def no_face() -> None:
     )
 
 
-def show_answer(dataset: FaceDataset, number: int, found: FaceAnswer) -> None:
+def show_answer(dataset: FaceDataset, number: int, answered: FaceAnswer) -> None:
     """Say who one face is, how sure that is, and which known photos say so."""
     from facessl import figures
 
-    answer = found.answer
+    found, answer = answered.found, answered.answer
     with st.container(horizontal=True, vertical_alignment="center"):
         st.image(found.crop, width=96, output_format="JPEG", alt=f"Face {number}")
         with st.container(width="stretch", gap="xxsmall"):
@@ -233,9 +232,9 @@ def with_boxes(image: np.ndarray, answers: list[FaceAnswer]) -> np.ndarray:
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     drawn = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image.copy()
     line = max(2, round(max(drawn.shape[:2]) / 300))
-    for number, found in enumerate(answers, start=1):
-        x, y, width, height = (round(float(v) * scale) for v in found.face.box)
-        colour = (64, 190, 130) if found.answer.person else (240, 160, 60)
+    for number, answered in enumerate(answers, start=1):
+        x, y, width, height = (round(float(v) * scale) for v in answered.found.face.box)
+        colour = (64, 190, 130) if answered.answer.person else (240, 160, 60)
         cv2.rectangle(drawn, (x, y), (x + width, y + height), colour, line, cv2.LINE_AA)
         label = str(number)
         (w, h), base = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, line / 3, line)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (  # from the ground up; a part imports from the lines above it only
-    "errors",
+    "errors kept",
     "registry",
     "config devices images neighbours",
     "runs detection quality metrics whitening views losses sources backbones",
@@ -19,7 +19,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "training recognition",
     "pretraining figures",
     "finetuning",
-    "worker",
+    "worker demo",
     "studio",
     "cli",
     "__main__",

@@ -14,7 +14,7 @@ from facessl.runs import Run
 from pages._shared.backend import studio
 from pages._shared.face_picker import face_picker
 from pages._shared.widgets import paged
-from pages._shared.words import count
+from pages._shared.words import count, plain
 
 UNNAMED = "not named"
 _NEAREST = 12  # shown around a face
@@ -25,11 +25,6 @@ def names_of(dataset: FaceDataset, rows: Any) -> list[str]:
     """Return who each of these face rows shows, as far as anybody has said."""
     people = dataset.people
     return [people[label] if label >= 0 else UNNAMED for label in dataset.labels(np.asarray(rows, dtype=int))]
-
-
-def plain(name: str) -> str:
-    """Return a name so that Markdown shows it as it is: a folder may be called anything."""
-    return "".join(f"\\{c}" if c in "\\`*_[]()#~<>:$" else c for c in name)
 
 
 def who_is_there(names: list[str], most: int = 5) -> str:

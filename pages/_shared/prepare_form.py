@@ -22,7 +22,7 @@ def prepare_form() -> str | None:
     st.subheader("A new set", anchor=False)
     source = plugin_select("sources", "Where the photos come from", key="prepare-source", default="synthetic")
     upload, path = _where() if source in WITH_PATH else (None, "")
-    suggested = free_name(_suggested_name(source, upload, path))
+    suggested = studio().free_name(_suggested_name(source, upload, path))
     with st.form("prepare"):
         # Another upload brings another name; what else was typed stays.
         name = st.text_input("Name of the set", suggested, key=f"prepare-name-{suggested}", max_chars=60)
@@ -60,13 +60,3 @@ def _suggested_name(source: str, upload: Any, path: str) -> str:
     stem = Path(upload.name if upload is not None else path).stem.lower()
     plain = "".join(c if c.isalnum() else "-" for c in stem).strip("-")
     return plain[:50] or "photos"
-
-
-def free_name(name: str) -> str:
-    """Return ``name``, or ``name@2``, … : a finished set never changes, so another one is its own."""
-    used = {dataset.name for dataset in studio().datasets()}
-    used |= {run.config["recipe"]["name"] for run in studio().runs("prepare")}
-    candidate, number = name, 2
-    while candidate in used:
-        candidate, number = f"{name}@{number}", number + 1
-    return candidate

@@ -43,7 +43,7 @@ def test_score(run: Run, name: str = "") -> Score | None:
 
 
 def val_scores(run: Run) -> list[Score]:
-    """Return a finished pre-training's k-NN on ``val``, with the two lines it had to beat; [] without names."""
+    """Return a finished pre-training's k-NN on ``val``, with the plain lines it had to beat; [] without names."""
     found = (run.result() or {}).get("metrics", {})
     if found.get("knn_accuracy") is None or not found.get("knn_photos"):
         return []
@@ -53,11 +53,9 @@ def val_scores(run: Run) -> list[Score]:
         low, high = wilson_interval(round(share * photos), photos)
         return Score(name, how, "k-NN", "val", photos, share, low, high, None, run.id)
 
+    plain = {"knn_untrained": "Untrained network", "knn_pixels": "Normalised pixels", "knn_raw_pixels": "Raw pixels"}
     scores = [score(run.title, "frozen", found["knn_accuracy"])]
-    if found.get("knn_untrained") is not None:
-        scores.append(score("Untrained network", "plain method", found["knn_untrained"]))
-    if found.get("knn_pixels") is not None:
-        scores.append(score("Raw pixels", "plain method", found["knn_pixels"]))
+    scores += [score(name, "plain method", found[key]) for key, name in plain.items() if found.get(key) is not None]
     return scores
 
 

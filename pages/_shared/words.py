@@ -77,3 +77,8 @@ def count(number: int, one: str, many: str = "") -> str:
 def label(field: str) -> str:
     """Return a setting's name as people read it."""
     return LABELS.get(field, field.replace("_", " ").capitalize())
+
+
+def plain(name: str) -> str:
+    """Return a name so that Markdown shows it as it is: a folder may be called anything."""
+    return "".join(f"\\{c}" if c in "\\`*_[]()#~<>:$" else c for c in name)

@@ -48,8 +48,8 @@ def test_networks_and_plain_methods_stand_in_one_table_best_first(two_runs: Path
 def test_knn_on_val_is_a_table_of_its_own(two_runs: Path) -> None:
     app = open_page("compare")
     table = app.dataframe[1].value
-    assert table["What"].tolist() == ["SimCLR of the tests", "Raw pixels", "Untrained network"]
-    assert table["k-NN"].tolist() == pytest.approx([500 / 6, 50, 200 / 6])
+    assert table["What"].tolist() == ["SimCLR of the tests", "Normalised pixels", "Untrained network", "Raw pixels"]
+    assert table["k-NN"].tolist() == pytest.approx([500 / 6, 50, 200 / 6, 100 / 6])
     assert set(table["Split"]) == {"val"}
 
 

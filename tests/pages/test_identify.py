@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from facessl import gallery
 from facessl.dataset import open_dataset
-from facessl.recognition import FaceAnswer
+from facessl.recognition import FaceAnswer, FoundFace
 from facessl.runs import Run, write_json
 from facessl.studio import Studio
 from tests.pages.made import finetuned, open_page, tiny_set, words
@@ -44,7 +44,8 @@ def model(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             answer = gallery.identify(probe, self.gallery(run_id), self.gallery(run_id).threshold(false_accept_rate))
             face = SimpleNamespace(box=(10 + 30 * number, 20, 25, 25))
             crop = np.zeros((32, 32, 3), np.uint8)
-            answers.append(FaceAnswer(face, crop, answer, [("Person 2", 0.97), ("Person 0", 0.02)]))  # type: ignore[arg-type]
+            found = FoundFace(face, crop, probe, [("Person 2", 0.97), ("Person 0", 0.02)])  # type: ignore[arg-type]
+            answers.append(FaceAnswer(found, answer))
         return answers
 
     monkeypatch.setattr(Studio, "identify", identify)
@@ -156,7 +157,7 @@ def test_a_sample_says_who_it_really_is(model: Run, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_name_cannot_bring_markup(model: Run) -> None:
-    from pages._shared.face_browser import plain
+    from pages._shared.words import plain
 
     assert plain("**Ann** [x](y) <b> :red[z]") == r"\*\*Ann\*\* \[x\]\(y\) \<b\> \:red\[z\]"
 

@@ -1,0 +1,46 @@
+"""The demo: the whole path on generated faces, as four runs that wait for one another."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facessl import config, jobs, runs
+from facessl.config import DemoRecipe, Recipe
+from facessl.runs import Run
+
+_GROUP = "demo-"
+
+
+def start(workspace: Path, recipe: DemoRecipe, name: str) -> list[Run]:
+    """Make and start the runs on a set of this name: prepare, pre-train, embed, fine-tune.
+
+    They wait for one another by themselves, so the demo outlives the app like any run.
+    """
+    made: list[Run] = []
+
+    def add(kind: str, recipe: Recipe, title: str, after: Sequence[Run]) -> Run:
+        ids = [run.id for run in after]
+        made.append(runs.create(workspace, kind, recipe, title=title, after=ids, group=f"{_GROUP}{name}"))
+        return made[-1]
+
+    source = {"people": recipe.people, "photos": recipe.photos, "seed": recipe.seed}
+    least = min(config.PrepareRecipe().min_photos, recipe.photos)
+    preparing = config.PrepareRecipe(name=name, min_photos=least, options=source)
+    learning = {"dataset": name, "image_size": recipe.image_size, "seed": recipe.seed}
+    learnt = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, **learning}
+
+    prepare = add("prepare", preparing, "Prepare the faces", [])
+    pretrain = add("pretrain", config.PretrainRecipe(**learnt), "Learn without names", [prepare])
+    mapping = config.EmbedRecipe(dataset=name, model=pretrain.id, seed=recipe.seed)
+    add("embed", mapping, "Map the faces", [pretrain])
+    naming = config.FinetuneRecipe(init=pretrain.id, epochs=recipe.finetune_epochs, **learning)
+    add("finetune", naming, "Learn the names", [pretrain])
+    for run in made:
+        jobs.start(workspace, run)
+    return made
+
+
+def newest(newest_first: Sequence[Run]) -> list[Run]:
+    """Return those of the runs that belong to the newest demo, in their order; nothing if there is no demo."""
+    grouped = [run for run in newest_first if run.config["group"].startswith(_GROUP)]
+    group = grouped[0].config["group"] if grouped else ""
+    return [run for run in reversed(grouped) if run.config["group"] == group]
