@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import cycle, islice
 from typing import Any
 
 import streamlit as st
@@ -12,6 +11,7 @@ import streamlit as st
 from facessl.runs import Run
 from pages._shared import results
 from pages._shared.backend import studio
+from pages._shared.curves import CHART
 from pages._shared.results import Score
 from pages._shared.widgets import empty_state, page_title, pick_dataset, run_name
 from pages._shared.words import count, label, percent
@@ -152,19 +152,12 @@ def lay_over(runs: Sequence[Run], named: dict[str, str]) -> None:
 
 def curves(runs: Sequence[Run], named: dict[str, str], kind: str, field: str, axis: str) -> None:
     """Draw one line a run; nothing when no run has such a figure."""
-    import pandas as pd
+    lines = {named[run.id]: run.metrics() for run in runs if run.kind == kind}
+    lines = {name: rows for name, rows in lines.items() if any(row.get(field) is not None for row in rows)}
+    if lines:
+        from facessl import figures
 
-    from facessl.figures import PALETTE
-
-    lines = {
-        named[run.id]: {row["epoch"]: row[field] * 100 for row in run.metrics() if row.get(field) is not None}
-        for run in runs
-        if run.kind == kind
-    }
-    frame = pd.DataFrame({name: line for name, line in lines.items() if line}).sort_index()
-    if not frame.empty:
-        colours = list(islice(cycle(PALETTE), len(frame.columns)))
-        st.line_chart(frame, x_label="epoch", y_label=axis, height=340, color=colours)
+        st.plotly_chart(figures.compared_curves(lines, field, axis), key=f"compare-{field}", config=CHART)
 
 
 def flat(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def a_map(count: int, groups: int) -> Any:
 
 EVERY = {
     "loss": lambda: figures.loss_curve(ROWS, 5.5),
+    "compared": lambda: figures.compared_curves({"a": ROWS, "b": ROWS[:2]}, "val_top1", "right, %"),
     "knn": lambda: figures.knn_curve(ROWS, 0.3, 0.25),
     "accuracy": lambda: figures.accuracy_curves(ROWS),
     "people": lambda: figures.photos_per_person(NAMES[:3], {"train": [1, 5, 2], "val": [1, 1, 1]}),
@@ -206,3 +207,13 @@ def test_colours_stand_out_in_light_and_dark(colour: str, page: str):
     weights = np.array([0.2126, 0.7152, 0.0722])
     one, other = sorted([linear(colour) @ weights, linear(page) @ weights])
     assert (other + 0.05) / (one + 0.05) > 2.2
+
+
+def test_runs_are_drawn_over_each_other_each_from_its_own_epochs():
+    figure = figures.compared_curves({"SimCLR <b>": ROWS, "From nothing": ROWS[:2]}, "val_top1", "right, %")
+    first, second = figure.data
+    assert (list(first.x), list(first.y)) == ([1, 2], [40, 50])
+    assert (list(second.x), list(second.y)) == ([1], [40])
+    assert first.name == "SimCLR &lt;b&gt;"
+    assert first.line.color != second.line.color
+    assert figure.layout.showlegend

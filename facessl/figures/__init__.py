@@ -1,0 +1,26 @@
+"""The studio's charts: plotly figures out of plain data, in one look.
+
+The same data give the same figure, byte for byte: a chart that changes loses what was selected on it. Text takes its
+colour from the page, so every figure reads in light and in dark.
+"""
+
+from facessl.figures._answers import confusion, impostor_histogram, similarity_bars
+from facessl.figures._curves import accuracy_curves, compared_curves, knn_curve, loss_curve
+from facessl.figures._faces import embedding_map, photos_per_person
+from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
+
+__all__ = [
+    "ACCENT",
+    "GREY",
+    "PALETTE",
+    "SYMBOLS",
+    "accuracy_curves",
+    "compared_curves",
+    "confusion",
+    "embedding_map",
+    "impostor_histogram",
+    "knn_curve",
+    "loss_curve",
+    "photos_per_person",
+    "similarity_bars",
+]
