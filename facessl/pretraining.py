@@ -19,7 +19,7 @@ from facessl.runs import Run
 from facessl.training import FaceBatches, FacePool
 
 _GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
-_WATCHED_FACES = 256  # spread, alignment and uniformity are measured on so many
+_WATCHED_FACES = 128  # spread, alignment and uniformity are measured on so many
 
 
 @dataclass
