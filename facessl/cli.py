@@ -16,10 +16,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from facessl import config, registry, runs
-from facessl.config import DemoRecipe, Recipe
+from facessl.config import DemoRecipe, Recipe, default_workspace
 from facessl.errors import FaceSSLError, ImageError, RunError
 from facessl.runs import Run
-from facessl.studio import Studio, default_workspace
+from facessl.studio import Studio
 
 _POLL_SECONDS = 0.3
 

@@ -5,6 +5,8 @@ A nested model (``views``) is shown and typed flat. What belongs to one plug-in 
 ``Options`` and travels in ``options``.
 """
 
+import os
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -218,6 +220,11 @@ RECIPES: dict[str, type[Recipe]] = {
     "finetune": FinetuneRecipe,
     "embed": EmbedRecipe,
 }
+
+
+def default_workspace() -> Path:
+    """Return ``$FACESSL_HOME``, or ``workspace`` beside the package."""
+    return Path(os.environ.get("FACESSL_HOME") or Path(__file__).parents[1] / "workspace").resolve()
 
 
 def device_defaults(kind: str, device: str) -> dict[str, Any]:

@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from facessl.recognition import FaceAnswer
 
 
-def default_workspace() -> Path:
-    """Return ``$FACESSL_HOME``, or ``workspace`` beside the package."""
-    return Path(os.environ.get("FACESSL_HOME") or Path(__file__).parents[1] / "workspace").resolve()
-
-
 def _title(recipe: Recipe, titles: dict[str, str]) -> str:
     """Return what a run is called before anybody renames it; ``titles`` are those of the runs there are."""
     if isinstance(recipe, config.PrepareRecipe):
@@ -62,7 +57,7 @@ class Studio:
     """Everything of one workspace. Safe to share between sessions and threads."""
 
     def __init__(self, workspace: Path | None = None) -> None:
-        self.workspace = (workspace or default_workspace()).resolve()
+        self.workspace = (workspace or config.default_workspace()).resolve()
         self._device: DeviceInfo | None = None
         self._kept = Kept({"clusters": 64})
         self._lock = threading.Lock()

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from facessl.studio import Studio, default_workspace
+from facessl.config import default_workspace
+from facessl.studio import Studio
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
