@@ -92,6 +92,18 @@ GENTLE_VIEWS = ViewRecipe(
 )
 
 
+class QualityRecipe(Recipe):
+    """What a good crop has to reach; what does not is flagged, or rejected."""
+
+    min_sharpness: float = Field(40, ge=0, le=10_000, description="Less is blurred (variance of the Laplacian).")
+    min_brightness: float = Field(45, ge=0, le=255, description="Less is dark (mean grey, 0 to 255).")
+    max_brightness: float = Field(215, ge=0, le=255, description="More is bright (mean grey, 0 to 255).")
+    min_contrast: float = Field(20, ge=0, le=127, description="Less is flat (standard deviation of the grey).")
+    min_face: int = Field(40, ge=0, le=10_000, description="A face narrower than this many photo pixels is small.")
+    max_turn: float = Field(0.25, ge=0, le=1, description="A head turned further to the side is flagged (0 to 1).")
+    reject: bool = Field(False, description="Leave such faces out instead of only flagging them.")
+
+
 class PrepareRecipe(Recipe):
     """A source of photos becomes a set of aligned faces."""
 
@@ -109,6 +121,8 @@ class PrepareRecipe(Recipe):
     min_neighbors: int = Field(5, ge=1, le=20, description="Haar votes a face needs.")
     margin: float = Field(0.15, ge=0, le=1, description="Border kept around the found box, as a share of it.")
     align: bool = Field(True, description="Turn the eyes level where a plausible pair of eyes is found.")
+    duplicates: bool = Field(True, description="Keep copies of one picture on one side of the split.")
+    quality: QualityRecipe = Field(QualityRecipe(), description="What a good crop has to reach.")
     workers: int = Field(0, ge=0, le=64, description="Processes that look for faces; 0 means one a core.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the source.")
 
@@ -206,9 +220,9 @@ class DemoRecipe(Recipe):
 
     people: int = Field(24, ge=3, le=200, description="Generated people in the set.")
     photos: int = Field(40, ge=5, le=500, description="Photos of each.")
-    epochs: int = Field(28, ge=1, le=1000, description="Epochs of pre-training.")
+    epochs: int = Field(32, ge=1, le=1000, description="Epochs of pre-training.")
     batch_size: int = Field(32, ge=2, le=1024, description="Faces a step: small, for few faces and many steps.")
-    finetune_epochs: int = Field(12, ge=1, le=1000, description="Epochs of fine-tuning.")
+    finetune_epochs: int = Field(10, ge=1, le=1000, description="Epochs of fine-tuning.")
     image_size: int = Field(48, ge=32, le=224, description="Side of a view in pixels: small, for many epochs.")
     seed: int = Field(0, ge=0, description="Everything random follows from it.")
     name: str = Field("demo", description="Name of the prepared set.")

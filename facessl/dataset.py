@@ -1,14 +1,16 @@
 """A prepared set of faces on disk: ``dataset.json``, ``faces.npy``, ``faces.parquet`` and ``scaled/``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import runs
+from facessl import edits, runs
+from facessl.edits import Edit
 from facessl.errors import DatasetError
+from facessl.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,27 +22,34 @@ SPLITS = ("unlabelled", "train", "val", "test")
 class FaceDataset:
     """An opened set. Opening reads ``dataset.json`` only; the table and the faces come when asked for.
 
-    ``faces.parquet`` has a row a face, and one for each photo that gave none:
+    The table has a row a photo:
 
     ===============  ==========================================================================================
     photo            integer id of the photo, in the order of the source
     path             of the photo inside its source
     person, label    true name and its integer; "" and -1 in the unlabelled part
+    named            the name as it came, also of people with too few photos
     split            unlabelled, train, val or test
-    status           kept, no face, too small, unreadable
+    status           kept; or why it is not used: no face, too small, poor, duplicate, unreadable, excluded
     reason           a sentence, where status is not kept
-    face             row in ``faces.npy``; -1 if there is none
+    face             row in ``faces.npy``: of a photo that is not kept, what it would be; -1 if it cannot be read
     width, height    of the photo in pixels
     found            how many faces the detector saw in the photo
-    box_x, _y, _w, _h        the chosen face in photo pixels
+    box_x, _y, _w, _h        the chosen face in photo pixels; NaN where there is none
     left_eye_x, _y, right_eye_x, _y   in photo pixels, NaN where none was found; left as in the picture
     angle, aligned   degrees by which the eyes were off level; whether the crop was turned level
-    sharpness, brightness    variance of the Laplacian, mean grey (0-255), of the crop
+    sharpness, brightness, contrast, turn   of the crop, see ``quality``
+    flaws            what is wrong with the crop, in words, "" if nothing is
+    hash             perceptual hash of the photo, 16 hexadecimal digits; "" where it cannot be read
+    group            id of the first photo that shows the same picture; -1 where there is no copy
     factor_*         what a generated photo was made of
     ===============  ==========================================================================================
+
+    ``faces.parquet`` holds it as the set was made; ``table`` is what it means after the corrections of people.
     """
 
     path: Path
+    seen: int | None = None  # how many of the corrections count; None: all there are
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -51,10 +60,15 @@ class FaceDataset:
     def name(self) -> str:
         return self.path.name
 
-    @property
+    @cached_property
+    def edits(self) -> list[Edit]:
+        """Return the corrections of people, also those undone since, in their order."""
+        return edits.read(self.path, self.seen)
+
+    @cached_property
     def people(self) -> list[str]:
         """Return the labelled people; a person's label is the index."""
-        return list(self.info["people"])
+        return edits.people_of(self.table) if self.edits else list(self.info["people"])
 
     @property
     def size(self) -> int:
@@ -63,33 +77,43 @@ class FaceDataset:
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """Return ``faces.parquet``."""
+        """Return a row a photo, with the corrections of people applied."""
         import pandas as pd
 
-        return pd.read_parquet(self.path / "faces.parquet")
+        table = pd.read_parquet(self.path / "faces.parquet")
+        return edits.apply(table, self.edits) if self.edits else table
 
     @cached_property
-    def kept(self) -> "pd.DataFrame":
-        """Return the rows that have a face, in the order of ``faces``: row i describes ``faces[i]``."""
-        kept = self.table[self.table["face"] >= 0].sort_values("face")
-        return kept.reset_index(drop=True)
+    def crops(self) -> "pd.DataFrame":
+        """Return the rows that have a crop, used or not, in the order of ``faces``: row i describes ``faces[i]``."""
+        return self.table[self.table["face"] >= 0].sort_values("face").reset_index(drop=True)
+
+    @cached_property
+    def used(self) -> np.ndarray:
+        """Return for each face whether it belongs to the set as it stands, shape (N,) bool."""
+        return (self.crops["status"] == "kept").to_numpy()
 
     @cached_property
     def faces(self) -> np.ndarray:
-        """Return the faces, a memory map of shape (N, S, S, 3) uint8 RGB."""
+        """Return the faces, a memory map of shape (N, S, S, 3) uint8 RGB; some of them may not be ``used``."""
         return np.load(self.path / "faces.npy", mmap_mode="r")
 
     def rows(self, *splits: str) -> np.ndarray:
-        """Return the face rows of these splits, ascending."""
-        return np.flatnonzero(self.kept["split"].isin(splits).to_numpy())
+        """Return the used face rows of these splits, ascending; of all splits if none is named."""
+        return np.flatnonzero(self.used & self.crops["split"].isin(splits or SPLITS).to_numpy())
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
         """Return the labels of these face rows, -1 where nobody has said."""
-        return self.kept["label"].to_numpy()[rows]
+        return self.crops["label"].to_numpy()[rows]
+
+
+def open_for(run: Run, workspace: Path, name: str) -> FaceDataset:
+    """Return a set as a run saw it when it was made: corrections that came later would change what it resumes."""
+    return replace(open_dataset(workspace, name), seen=run.config["edits"].get(name, 0))
 
 
 def open_dataset(workspace: Path, name: str) -> FaceDataset:
-    """Return the finished set called ``name``.
+    """Return the finished set called ``name``, with the corrections of people.
 
     Raises:
         DatasetError: There is none, or it is not finished.

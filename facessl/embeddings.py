@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,18 @@ class StoredEmbedding:
     """What an embed run left; row i belongs to face i of the set."""
 
     embeddings: np.ndarray  # (N, E) float32 unit rows, a memory map
-    map: np.ndarray  # (N, 2) float32
+    map: np.ndarray  # (N, 2) float32; NaN for a face that was not in use when it was drawn
+
+    def shown(self, used: np.ndarray) -> np.ndarray:
+        """Return the faces that are on the map and still in use, ascending; ``used`` has shape (N,) bool."""
+        return np.flatnonzero(used & np.isfinite(self.map[:, 0]))
 
 
 @dataclass(frozen=True)
 class Clusters:
     """Groups that K-means found, and how good they are."""
 
-    labels: np.ndarray  # (N,) int64, 0..k-1
+    labels: np.ndarray  # (N,) int64, 0..k-1; -1 for a face that takes no part
     silhouette: float | None  # -1 to 1: how much closer a face is to its own group; None where undefined
     nmi: float | None  # 0 to 1: normalised mutual information with the people; None where nobody is named
     ari: float | None  # 1 = the people, 0 = by chance: adjusted Rand index
@@ -130,6 +134,16 @@ def clusters(embeddings: np.ndarray, k: int, seed: int, labels: np.ndarray | Non
     nmi = float(normalized_mutual_info_score(labels[named], found[named]))
     ari = float(adjusted_rand_score(labels[named], found[named]))
     return Clusters(found, silhouette, nmi, ari, len(named))
+
+
+def clusters_among(
+    embeddings: np.ndarray, rows: np.ndarray, k: int, seed: int, labels: np.ndarray | None = None
+) -> Clusters:
+    """Return the ``clusters`` of some rows; the others have the cluster -1."""
+    found = clusters(np.asarray(embeddings)[rows], k, seed, None if labels is None else labels[rows])
+    everywhere = np.full(len(embeddings), -1)
+    everywhere[rows] = found.labels
+    return replace(found, labels=everywhere)
 
 
 def _neighbourhoods(embeddings: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from facessl import baselines, checkpoints, devices, evaluation, registry, runs, training, whitening
 from facessl.config import FinetuneRecipe
-from facessl.dataset import FaceDataset, open_dataset
+from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError
@@ -32,7 +32,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     recipe: FinetuneRecipe = run.recipe()
     compute = devices.compute(recipe.device, recipe.precision, recipe.threads)
     torch.manual_seed(recipe.seed)
-    dataset = open_dataset(workspace, recipe.dataset)
+    dataset = open_for(run, workspace, recipe.dataset)
     if len(dataset.people) < 2:
         raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
     run.update(device=compute.device.name, message="Loading the faces.")

@@ -1,5 +1,6 @@
 """The work of a ``pretrain`` run: a network learns from faces without their names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from facessl import __version__, checkpoints, devices, metrics, registry, runs, training, views, whitening
 from facessl.baselines import pixel_embeddings
 from facessl.config import PretrainRecipe
-from facessl.dataset import FaceDataset, open_dataset
+from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
 from facessl.encoder import Encoder, unit_rows
 from facessl.errors import DatasetError
@@ -98,13 +99,14 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     recipe: PretrainRecipe = run.recipe()
     compute = devices.compute(recipe.device, recipe.precision, recipe.threads)
     torch.manual_seed(recipe.seed)
-    dataset = open_dataset(workspace, recipe.dataset)
+    dataset = open_for(run, workspace, recipe.dataset)
     run.update(device=compute.device.name, message="Loading the faces.")
 
     backbone = training.starting_backbone(recipe, workspace)
     plugin = registry.load("methods", recipe.method)
     method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
-    pool, labels = _faces_to_learn_from(dataset, recipe, workspace, named_only=method.needs_labels)
+    others = [open_for(run, workspace, name) for name in recipe.also]
+    pool, labels = _faces_to_learn_from(dataset, others, named_only=method.needs_labels)
     batches = FaceBatches(pool, labels, method.views, recipe, compute)
     watch = Watch(dataset, Encoder(backbone, recipe.image_size, compute.device, compute.precision), recipe)
     training.fit(run, method, batches, recipe, compute, watch)
@@ -112,14 +114,13 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _faces_to_learn_from(
-    dataset: FaceDataset, recipe: PretrainRecipe, workspace: Path, *, named_only: bool
+    dataset: FaceDataset, others: Sequence[FaceDataset], *, named_only: bool
 ) -> tuple[FacePool, np.ndarray]:
     """Return the unlabelled and train faces of all sets, never val or test, and their labels."""
     splits = ("train",) if named_only else ("unlabelled", "train")
     parts = [(dataset, dataset.rows(*splits))]
     labels = [dataset.labels(parts[0][1])]
-    for name in recipe.also:
-        other = open_dataset(workspace, name)
+    for other in others:
         parts.append((other, other.rows("unlabelled", "train")))
         labels.append(np.full(len(parts[-1][1]), -1))  # people of another set have other numbers
     pool = FacePool(parts)

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -154,11 +154,19 @@ class Run:
 
 
 def create(
-    workspace: Path, kind: str, recipe: Recipe, *, title: str, after: Sequence[str] = (), group: str = ""
+    workspace: Path,
+    kind: str,
+    recipe: Recipe,
+    *,
+    title: str,
+    after: Sequence[str] = (),
+    group: str = "",
+    edits: Mapping[str, int] | None = None,
 ) -> Run:
     """Make a run's folder, ready for a worker.
 
-    ``after`` names runs that must finish first; runs of one ``group`` were started together.
+    ``after`` names runs that must finish first; runs of one ``group`` were started together; ``edits`` says for each
+    set how many corrections of people the run sees, however many follow.
     """
     parts = [getattr(recipe, name, "") for name in ("method", "mode", "model", "source", "backbone")]
     slug = "-".join([kind, *(part for part in parts if part.isalnum())][:3])
@@ -170,6 +178,7 @@ def create(
         "recipe": recipe.model_dump(mode="json"),
         "after": list(after),
         "group": group,
+        "edits": dict(edits or {}),
         "created": now(),
     }
     # Made under another name first: a listing never meets a folder without its files.

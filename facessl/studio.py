@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import config, dataset, demo, jobs, preparation, registry, runs
+from facessl import config, dataset, demo, edits, jobs, preparation, registry, runs
 from facessl.config import DemoRecipe, EmbedRecipe, FinetuneRecipe, PretrainRecipe, Recipe, ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
+from facessl.edits import Action
 from facessl.errors import DatasetError, RunError
 from facessl.kept import Kept
 from facessl.runs import Run
@@ -39,10 +40,20 @@ def _title(recipe: Recipe, titles: dict[str, str]) -> str:
     return f"Map of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
 
 
+def _sets_of(recipe: Recipe) -> tuple[str, ...]:
+    """Return the prepared sets that a recipe works on."""
+    return (recipe.dataset, *getattr(recipe, "also", ())) if hasattr(recipe, "dataset") else ()
+
+
 def _mentions(run: Run) -> set[str]:
     """Return the ids of the runs that a run builds on."""
     made_of = run.config["recipe"]
     return {*run.config["after"], made_of.get("init", ""), made_of.get("model", "")}
+
+
+def _changed(path: Path) -> str:
+    """Return what changes when a file that may be missing is written to."""
+    return f"{path.stat().st_mtime_ns}-{path.stat().st_size}" if path.exists() else ""
 
 
 def _stamp(path: Path) -> str:
@@ -94,8 +105,13 @@ class Studio:
     def dataset(self, name: str) -> FaceDataset:
         """Return a finished set; its table is read once and kept."""
         opened = dataset.open_dataset(self.workspace, name)
-        stamp = str((opened.path / "dataset.json").stat().st_mtime_ns)
-        return self._kept.get(("dataset", name, stamp), lambda: opened)
+        stamps = (_changed(opened.path / "dataset.json"), _changed(opened.path / edits.FILE))
+        return self._kept.get(("dataset", name, *stamps), lambda: opened)
+
+    def edit(self, name: str, action: Action, **what: Any) -> None:
+        """Correct a set: rename, merge, leave out, keep, undo; see ``edits.append``."""
+        opened = self.dataset(name)
+        edits.append(opened.path, opened.table, action, **what)
 
     def photo(self, name: str, photo: int) -> np.ndarray:
         """Return a photo of a set as it came, RGB uint8, read from its source again.
@@ -146,7 +162,9 @@ class Studio:
             recipe = recipe.model_copy(update={"path": str(Path(recipe.path).expanduser().resolve())})
         self.check(recipe)
         titles = {run.id: run.title for run in self.runs()}
-        run = runs.create(self.workspace, kind, recipe, title=_title(recipe, titles))
+        sets = {name: self.dataset(name) for name in _sets_of(recipe)}
+        seen = {name: len(opened.edits) for name, opened in sets.items()}
+        run = runs.create(self.workspace, kind, recipe, title=_title(recipe, titles), edits=seen)
         jobs.start(self.workspace, run)
         return run
 
@@ -156,7 +174,7 @@ class Studio:
             preparation.check(recipe, self.workspace)
             return
         assert isinstance(recipe, EmbedRecipe | PretrainRecipe | FinetuneRecipe)
-        for name in (recipe.dataset, *getattr(recipe, "also", ())):
+        for name in _sets_of(recipe):
             dataset.open_dataset(self.workspace, name)
         if isinstance(recipe, FinetuneRecipe) and len(self.dataset(recipe.dataset).people) < 2:
             raise DatasetError(f"{recipe.dataset} has fewer than two named people, so there is nothing to tell apart.")
@@ -276,14 +294,15 @@ class Studio:
         )
 
     def clusters(self, run_id: str, k: int, seed: int = 0) -> "Clusters":
-        """Return the K-means clusters of an embed run; computed once for each k."""
+        """Return the K-means clusters of the faces on the map of an embed run; computed once for each k."""
         from facessl import embeddings
 
         stored = self.embedding(run_id)
         opened = self.dataset(self.run(run_id).config["recipe"]["dataset"])
-        labels = opened.labels(np.arange(len(stored.embeddings)))
-        return self._kept.get(("clusters", run_id, str(k), str(seed)),
-                          lambda: embeddings.clusters(stored.embeddings, k, seed, labels))  # fmt: skip
+        key = ("clusters", run_id, str(len(opened.edits)), str(k), str(seed))
+        return self._kept.get(key, lambda: embeddings.clusters_among(
+            stored.embeddings, stored.shown(opened.used), k, seed, opened.labels(np.arange(len(opened.used)))
+        ))  # fmt: skip
 
     def views(self, face: np.ndarray, recipe: ViewRecipe, count: int, size: int, seed: int) -> np.ndarray:
         """Return ``count`` views of one face (S, S, 3): (count, size, size, 3) uint8, as training draws them."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from facessl import devices, jobs, runs
 from facessl.config import EmbedRecipe
-from facessl.dataset import open_dataset
+from facessl.dataset import open_for
 from facessl.errors import FaceSSLError, Stopped
 from facessl.runs import Run
 
@@ -86,14 +86,14 @@ def _know_people(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import gallery, recognition
     from facessl.encoder import Encoder
 
-    dataset = open_dataset(workspace, run.config["recipe"]["dataset"])
+    dataset = open_for(run, workspace, run.config["recipe"]["dataset"])
     rows = dataset.rows("train", "val", "test")
     if not len(rows) or not dataset.people:
         return {}  # nobody has a name, so there is nobody to know
     run.update(message="Remembering the known faces.")
     encoder = Encoder.from_run(run.path)
     embeddings, labels = encoder.embed(dataset.faces[rows]), dataset.labels(rows)
-    splits = dataset.kept["split"].to_numpy()[rows]
+    splits = dataset.crops["split"].to_numpy()[rows]
     known = gallery.build(embeddings, labels, splits, dataset.people, best_of=_BEST_OF)
     known = dataclasses.replace(known, faces=rows[known.faces])
     known.save(run.path)
@@ -111,7 +111,7 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import embeddings
 
     recipe: EmbedRecipe = run.recipe()
-    dataset = open_dataset(workspace, recipe.dataset)
+    dataset = open_for(run, workspace, recipe.dataset)
     device = devices.pick(recipe.device)
     run.update(device=device.name, message="Computing the embeddings.", step=0, steps=len(dataset.faces))
     start = time.monotonic()
@@ -119,7 +119,11 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
     speed = len(vectors) / max(time.monotonic() - start, 1e-9)
     run.check_stop()
     run.update(message="Drawing the map.", images_per_second=round(speed, 1))
-    drawn = embeddings.project(vectors, neighbours=recipe.neighbours, min_dist=recipe.min_dist, seed=recipe.seed)
+    rows = dataset.rows()
+    drawn = np.full((len(vectors), 2), np.nan, np.float32)  # what does not belong to the set is not on the map
+    drawn[rows] = embeddings.project(
+        vectors[rows], neighbours=recipe.neighbours, min_dist=recipe.min_dist, seed=recipe.seed
+    )
     embeddings.store(run.path, vectors, drawn)
     return {
         "run": run.id,
@@ -127,7 +131,7 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
         "model": recipe.model,
         "device": device.name,
         "images_per_second": round(speed, 1),
-        "metrics": {"faces": len(vectors), "dimensions": vectors.shape[1]},
+        "metrics": {"faces": len(rows), "dimensions": vectors.shape[1]},
     }
 
 

@@ -73,10 +73,12 @@ def new_map(dataset: FaceDataset) -> None:
 
 def explore(run: Run, dataset: FaceDataset) -> None:
     """Show the map with its clusters, and beside it the faces that are selected."""
-    total = len(studio().embedding(run.id).embeddings)
-    if total != len(dataset.kept):
-        st.error(f"This map shows {total:,} faces and {dataset.name} has {len(dataset.kept):,}; draw a new map.")
+    stored = studio().embedding(run.id)
+    if len(stored.embeddings) != len(dataset.crops):
+        st.error(f"This map was drawn of another {dataset.name}; draw a new map.")
         return
+    if missing := len(dataset.rows()) - len(stored.shown(dataset.used)):
+        st.caption(f"{count(missing, 'face is', 'faces are')} not on this map: kept after it was drawn.")
     colours, slider = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     with colours:
         colour_by = colour_choice(dataset)
@@ -101,7 +103,7 @@ def grouped(run: Run, k: int) -> "Clusters":
 
 def colour_choice(dataset: FaceDataset) -> str:
     """Return what the colours of the map stand for."""
-    factors = [name for name in dataset.kept.columns if name.startswith("factor_")]
+    factors = [name for name in dataset.crops.columns if name.startswith("factor_")]
     chosen: str = st.segmented_control(
         "Colour by", ["person", "cluster", "split", *(["factor"] if factors else [])], default="person", required=True,
         format_func=str.capitalize, key="embeddings-colour", persist_state="session",
@@ -118,7 +120,7 @@ def colour_choice(dataset: FaceDataset) -> str:
 
 def cluster_slider(run: Run, dataset: FaceDataset) -> int:
     """Return k; it starts at the number of people, which is what the clusters are measured against."""
-    total = len(dataset.kept)
+    total = len(studio().embedding(run.id).shown(dataset.used))
     most = min(100 if total < 5000 else 200, total)
     if most < 3:
         return 1
@@ -129,7 +131,7 @@ def cluster_slider(run: Run, dataset: FaceDataset) -> int:
 
 def groups_of(dataset: FaceDataset, colour_by: str, clusters: np.ndarray | None) -> tuple[np.ndarray, list[str]]:
     """Return each face's group (N,), -1 where there is none, and what the groups are called."""
-    kept = dataset.kept
+    kept = dataset.crops
     if clusters is not None:
         return clusters, [f"Cluster {i + 1}" for i in range(clusters.max() + 1)]
     if colour_by == "split":
@@ -154,9 +156,10 @@ def draw_map(run: Run, dataset: FaceDataset, colour_by: str, clusters: np.ndarra
     """Draw the map and return the face rows selected on it, ascending."""
     from facessl import figures
 
-    points = studio().embedding(run.id).map
+    stored = studio().embedding(run.id)
+    rows = stored.shown(dataset.used)
     groups, names = groups_of(dataset, colour_by, clusters)
-    figure = figures.embedding_map(points[:, 0], points[:, 1], groups, names)
+    figure = figures.embedding_map(*stored.map[rows].T, groups[rows], names, rows)
     # Its tools stand above the points instead of on them.
     look = {"bgcolor": "rgba(0, 0, 0, 0)", "color": figures.GREY, "activecolor": figures.ACCENT}
     figure.update_layout(margin_t=44, modebar=look)
@@ -192,7 +195,7 @@ def show_faces(run: Run, dataset: FaceDataset, selected: list[int]) -> None:
 
 def first_of_each(dataset: FaceDataset, most: int = 12) -> list[int]:
     """Return a face of each of the first people, or simply the first faces where nobody is named."""
-    kept = dataset.kept
+    kept = dataset.crops[dataset.used]
     named = kept[kept["label"] >= 0].drop_duplicates("label").sort_values("label")
     return [int(face) for face in (named if len(named) else kept)["face"].head(most)]
 
@@ -250,7 +253,7 @@ def cluster_rows(dataset: FaceDataset, labels: np.ndarray) -> list[dict[str, Any
     """Return a row a cluster, the most mixed first: number, size, most frequent person, their share in percent."""
     names = np.array(names_of(dataset, np.arange(len(labels))))
     rows = []
-    for cluster in np.unique(labels):
+    for cluster in np.unique(labels[labels >= 0]):
         members = names[labels == cluster]
         named = Counter(members[members != UNNAMED].tolist()).most_common(1)
         person, share = (named[0][0], 100 * named[0][1] / len(members)) if named else (UNNAMED, None)

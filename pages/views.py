@@ -49,14 +49,15 @@ def bench(dataset: FaceDataset) -> None:
 
 def pick_face(dataset: FaceDataset) -> np.ndarray:
     """Choose one face of the set by its row; a button draws another."""
-    rows = len(dataset.faces)
+    rows = dataset.rows()
     key = f"views-row-{dataset.name}"
     picture, choice = st.columns([2, 3], vertical_alignment="center")
     with choice:
         if st.button("Another face", icon=":material/shuffle:"):
-            st.session_state[key] = int(np.random.default_rng().integers(rows))
-        row = st.number_input("Face", 0, rows - 1, key=key, help=f"Row of the set, 0 to {rows - 1}.")
-        st.caption(f"{dataset.kept['person'].iloc[row] or 'Nobody has said who this is'}, as prepared")
+            st.session_state[key] = int(np.random.default_rng().integers(len(rows)))
+        number = st.number_input("Face", 0, len(rows) - 1, key=key, help=f"0 to {len(rows) - 1}.")
+        row = int(rows[number])
+        st.caption(f"{dataset.crops['person'].iloc[row] or 'Nobody has said who this is'}, as prepared")
     with picture:
         face_grid([dataset.faces[row]], width=140)
     return np.asarray(dataset.faces[row])

@@ -36,11 +36,11 @@ def test_what_is_no_finished_set_is_refused(workspace: Path, name: str) -> None:
         open_dataset(workspace, name)
 
 
-def test_row_i_of_kept_describes_face_i(dataset: FaceDataset) -> None:
-    kept = dataset.kept
-    assert list(kept["face"]) == list(range(len(dataset.faces)))
-    assert list(kept.index) == list(range(len(kept)))
-    assert len(dataset.table) >= len(kept)
+def test_row_i_of_the_crops_describes_face_i(dataset: FaceDataset) -> None:
+    crops = dataset.crops
+    assert list(crops["face"]) == list(range(len(dataset.faces)))
+    assert list(crops.index) == list(range(len(crops)))
+    assert len(dataset.table) >= len(crops)
     assert dataset.faces.shape[1:] == (dataset.size, dataset.size, 3)
 
 
@@ -53,7 +53,7 @@ def test_splits_part_the_faces(dataset: FaceDataset) -> None:
 
 def test_labels_are_indices_into_people(dataset: FaceDataset) -> None:
     rows = dataset.rows("train", "val", "test")
-    assert [dataset.people[label] for label in dataset.labels(rows)] == list(dataset.kept["person"].iloc[rows])
+    assert [dataset.people[label] for label in dataset.labels(rows)] == list(dataset.crops["person"].iloc[rows])
     assert (dataset.labels(dataset.rows("unlabelled")) == -1).all()
 
 

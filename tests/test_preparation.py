@@ -75,7 +75,7 @@ def png(size: int, colour: str = "teal") -> bytes:
 
 
 def test_the_table_the_faces_and_the_folders_tell_the_same(drawn: FaceDataset) -> None:
-    kept = drawn.kept
+    kept = drawn.crops
     assert list(drawn.table["photo"]) == list(range(33))
     assert drawn.faces.shape == (len(kept), 64, 64, 3)
     assert list(kept["face"]) == list(range(len(kept)))
@@ -91,7 +91,7 @@ def test_the_table_the_faces_and_the_folders_tell_the_same(drawn: FaceDataset) -
 
 def test_the_counts_agree_with_a_recount(drawn: FaceDataset) -> None:
     table, counts = drawn.table, drawn.info["counts"]
-    kept = table[table["face"] >= 0]
+    kept = table[table["status"] == "kept"]
     assert counts["people"] == len(drawn.people) == kept.loc[kept["label"] >= 0, "person"].nunique() == 3
     assert counts["photos"] == len(table) == 33
     assert counts["faces"] == len(kept)
@@ -103,7 +103,7 @@ def test_the_counts_agree_with_a_recount(drawn: FaceDataset) -> None:
 
 
 def test_a_row_says_what_its_photo_and_crop_are(drawn: FaceDataset) -> None:
-    kept = drawn.kept
+    kept = drawn.crops
     assert (kept["width"] == 256).all() and (kept["found"] >= 1).all()
     inside = (kept["box_x"] >= 0) & (kept["box_x"] + kept["box_w"] <= 256.01)
     assert inside.all()
@@ -131,7 +131,7 @@ def test_a_set_without_people_is_still_a_set(faces: list[bytes], tmp_path: Path)
     path = make_zip(tmp_path / "photos.zip", {f"{n}.jpg": face for n, face in enumerate(faces)})
     dataset = prepare(tmp_path, source="folder", path=str(path), size=48)
     assert dataset.people == []
-    assert set(dataset.kept["split"]) == {"unlabelled"}
+    assert set(dataset.crops["split"]) == {"unlabelled"}
     assert "pre-training only" in " ".join(dataset.info["notes"])
 
 
@@ -148,7 +148,7 @@ def test_the_split_is_that_of_split_folders_on_the_real_folder(faces: list[bytes
     expected = {
         f"{file.parent.name}/{file.name}": file.parent.parent.name for file in (tmp_path / "parted").glob("*/*/*")
     }
-    recipe = {"split_seed": 7, "train_share": 0.7, "val_share": 0.2, "size": 32}
+    recipe = {"split_seed": 7, "train_share": 0.7, "val_share": 0.2, "size": 32, "duplicates": False}
     table = prepare(tmp_path, source="folder", path=str(photos), **recipe).table
     assert dict(zip(table["path"], table["split"], strict=True)) == expected
     assert set(expected.values()) == {"train", "val", "test"}
@@ -305,7 +305,7 @@ def test_a_set_of_difficult_names_is_made_whole(faces: list[bytes], tmp_path: Pa
     assert dataset.people == sorted(names)
     assert dataset.table["person"].value_counts().to_dict() == dict.fromkeys(names, 6)
     found = list(dataset.path.rglob("*.jpg"))
-    assert len(found) == len(dataset.kept)
+    assert len(found) == len(dataset.crops)
     assert len({path.parent.name.casefold() for path in found}) == 5
 
 
@@ -341,7 +341,9 @@ def test_bad_photos_have_a_row_that_says_why(faces: list[bytes], tmp_path: Path)
     }
     assert (table.loc[table["status"] != "kept", "reason"].str.endswith(".")).all()
     assert (table.loc[table["status"] == "kept", "reason"] == "").all()
-    assert len(dataset.faces) == 2
+    assert len(dataset.rows()) == 2
+    # What was refused keeps its picture, should a person say that it is a face after all.
+    assert (table["face"] >= 0).to_dict() == {path: status != "unreadable" for path, status in table["status"].items()}
 
 
 def test_no_face_at_all_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: in
                 "photo": number,
                 "path": f"p{label}/{number}.png",
                 "person": f"Person {label}" if label >= 0 else "",
+                "named": f"Person {label}" if label >= 0 else "",
                 "label": label,
                 "split": named if label >= 0 else "unlabelled",
                 "status": "kept",
@@ -45,6 +46,11 @@ def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: in
                 "aligned": False,
                 "sharpness": 100.0,
                 "brightness": 100.0,
+                "contrast": 40.0,
+                "turn": np.nan,
+                "flaws": "",
+                "hash": f"{number:016x}",
+                "group": -1,
             }
         )
     folder = workspace / "datasets" / name

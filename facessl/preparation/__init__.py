@@ -62,7 +62,7 @@ def _build(run: Run, recipe: PrepareRecipe, source: Source, building: Path, targ
     plan = make_plan(source.photos, recipe, building)
     _crop_all(run, recipe, plan, building, source)
     run.update(message="Packing the faces.", seconds_left=None)
-    counts, notes = pack(building, plan, source.photos, recipe.size)
+    counts, notes = pack(building, plan, source.photos, recipe)
     info = {
         "name": recipe.name,
         "source": registry.load("sources", recipe.source).TITLE,

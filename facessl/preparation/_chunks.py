@@ -9,11 +9,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from facessl import devices, quality, registry
+from facessl import devices, duplicates, quality, registry
 from facessl.config import PrepareRecipe
 from facessl.detection import Face, HaarDetector, choose, crop
 from facessl.errors import DatasetError, ImageError
@@ -115,38 +115,65 @@ class Cropper:
 
     def crop_chunk(self, building: Path, index: int, places: Sequence[Place]) -> None:
         """Read, detect, align and crop a chunk; write its part and its share of ``scaled/``."""
-        rows, crops = [], []
+        rows, crops, thumbnails = [], [], []
         for place in places:
-            row, face = self.crop_photo(self.source.photos[place.photo])
+            row, seen = self.crop_photo(self.source.photos[place.photo])
             rows.append(row)
-            if face is None:
+            if seen is None:
                 continue
-            crops.append(face)
-            file = building / "set" / "scaled" / place.file
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(encode_jpeg(face))
-        size = self.recipe.size
-        write_part(building, index, np.array(crops, np.uint8).reshape(-1, size, size, 3), rows)
+            crops.append(seen.crop)
+            thumbnails.append(seen.thumbnail)
+            if row["status"] == "kept":
+                file = building / "set" / "scaled" / place.file
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(encode_jpeg(seen.crop))
+        write_part(building, index, crops, thumbnails, rows, self.recipe.size)
 
-    def crop_photo(self, photo: Photo) -> tuple[dict[str, Any], np.ndarray | None]:
-        """Return what the table says of a photo, and its face if it is kept."""
+    def crop_photo(self, photo: Photo) -> "tuple[dict[str, Any], Seen | None]":
+        """Return what the table says of a photo, and what was seen of it; None if it cannot be read."""
         try:
             image = self.source.read(photo)
         except ImageError as error:
             return {"status": "unreadable", "reason": str(error)}, None
         faces = self.detector.find(image)
+        bits, thumbnail = duplicates.fingerprint(image)
         row: dict[str, Any] = {"width": image.shape[1], "height": image.shape[0], "found": len(faces)}
+        row |= {"hash": f"{bits:016x}"}
         face = choose(faces, image.shape)
         if face is None:
-            return row | {"status": "no face", "reason": "No face was found."}, None
-        row |= _where(face)
-        size = self.recipe.size
-        if face.side * _MOST_ENLARGED < size:
-            reason = f"The face is {face.side:.0f} pixels wide, too few for a crop of {size}."
-            return row | {"status": "too small", "reason": reason}, None
-        cut, aligned = crop(image, face, size=size, margin=self.recipe.margin, align=self.recipe.align)
-        row |= {"status": "kept", "aligned": aligned}
-        return row | {"sharpness": quality.sharpness(cut), "brightness": quality.brightness(cut)}, cut
+            # The whole picture, should a person say that it is a face after all: Haar misses very tight ones.
+            cut, _ = crop(image, _all_of(image), size=self.recipe.size, margin=0, align=False)
+            return row | {"status": "no face", "reason": "No face was found."}, Seen(cut, thumbnail)
+        cut, aligned = crop(image, face, size=self.recipe.size, margin=self.recipe.margin, align=self.recipe.align)
+        row |= _where(face) | {"aligned": aligned} | quality.measure(cut)
+        row["turn"] = quality.turn(row)
+        flaws = quality.flaws(row, self.recipe.quality)
+        row |= {"flaws": ", ".join(flaws)} | _judged(face, flaws, self.recipe)
+        return row, Seen(cut, thumbnail)
+
+
+class Seen(NamedTuple):
+    """What is kept of a photo's pixels."""
+
+    crop: np.ndarray  # (S, S, 3) uint8
+    thumbnail: np.ndarray  # (16, 16) uint8, see ``duplicates``
+
+
+def _judged(face: Face, flaws: Sequence[str], recipe: PrepareRecipe) -> dict[str, str]:
+    """Return status and reason of a face that was found."""
+    if face.side * _MOST_ENLARGED < recipe.size:
+        reason = f"The face is {face.side:.0f} pixels wide, too few for a crop of {recipe.size}."
+        return {"status": "too small", "reason": reason}
+    if flaws and recipe.quality.reject:
+        return {"status": "poor", "reason": f"The face is {', '.join(flaws)}."}
+    return {"status": "kept", "reason": ""}
+
+
+def _all_of(image: np.ndarray) -> Face:
+    """Return the largest square in the middle of a picture as if it were a face."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    return Face(((width - side) / 2, (height - side) / 2, side, side))
 
 
 @cache

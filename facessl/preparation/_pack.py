@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facessl import runs
+from facessl.config import PrepareRecipe
 from facessl.dataset import SPLITS
+from facessl.duplicates import THUMBNAIL
 from facessl.errors import DatasetError
 from facessl.images import encode_jpeg
 from facessl.preparation._plan import Plan
+from facessl.preparation._sides import one_side
 from facessl.sources import Photo
 
 if TYPE_CHECKING:
@@ -33,20 +36,29 @@ _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y"), np.nan),
     "angle": np.nan,
     "aligned": False,
-    "sharpness": np.nan,
-    "brightness": np.nan,
+    **dict.fromkeys(("sharpness", "brightness", "contrast", "turn"), np.nan),
+    "flaws": "",
+    "hash": "",
 }
 
 
-def write_part(building: Path, index: int, faces: np.ndarray, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep a chunk's faces (n, S, S, 3) and one row a photo; the rows come last and make the part valid."""
+def write_part(
+    building: Path,
+    index: int,
+    crops: Sequence[np.ndarray],
+    thumbnails: Sequence[np.ndarray],
+    rows: Sequence[dict[str, Any]],
+    size: int,
+) -> None:
+    """Keep a chunk's crops and thumbnails and one row a photo; the rows come last and make the part valid."""
     folder = building / "parts"
     folder.mkdir(exist_ok=True)
-    encoded = io.BytesIO()
-    np.save(encoded, faces)
-    partial = folder / f".{index:06d}.{os.getpid()}.npy"
-    partial.write_bytes(encoded.getbuffer())
-    partial.replace(folder / f"{index:06d}.npy")
+    for kind, pictures, shape in (("faces", crops, (size, size, 3)), ("small", thumbnails, (THUMBNAIL, THUMBNAIL))):
+        encoded = io.BytesIO()
+        np.save(encoded, np.array(pictures, np.uint8).reshape(-1, *shape))
+        partial = folder / f".{index:06d}.{os.getpid()}.{kind}.npy"
+        partial.write_bytes(encoded.getbuffer())
+        partial.replace(folder / f"{index:06d}.{kind}.npy")
     runs.write_text(folder / f"{index:06d}.json", json.dumps(list(rows)))
 
 
@@ -54,37 +66,56 @@ def part_exists(building: Path, index: int) -> bool:
     return (building / "parts" / f"{index:06d}.json").exists()
 
 
-def _part_faces(building: Path, index: int) -> np.ndarray:
-    return np.load(building / "parts" / f"{index:06d}.npy")
+def _pictures(building: Path, index: int, kind: str = "faces") -> np.ndarray:
+    return np.load(building / "parts" / f"{index:06d}.{kind}.npy")
 
 
-def pack(building: Path, plan: Plan, photos: Sequence[Photo], size: int) -> tuple[dict[str, Any], list[str]]:
+def pack(
+    building: Path, plan: Plan, photos: Sequence[Photo], recipe: PrepareRecipe
+) -> tuple[dict[str, Any], list[str]]:
     """Make ``faces.npy`` and ``faces.parquet`` of all parts and return what there is to count and to note.
 
     Raises:
         DatasetError: There is not one face.
     """
-    parts = sorted(path.stem for path in (building / "parts").glob("[0-9]*.json"))
-    rows = [row for part in parts for row in json.loads((building / "parts" / f"{part}.json").read_text())]
+    parts = sorted(int(path.stem) for path in (building / "parts").glob("[0-9]*.json"))
+    rows = [row for part in parts for row in json.loads((building / "parts" / f"{part:06d}.json").read_text())]
     table = _table(rows, plan, photos)
-    kept = int((table["face"] >= 0).sum())
-    if not kept:
+    if not (table["status"] == "kept").any():
         unreadable = int((table["status"] == "unreadable").sum())
         shutil.rmtree(building)
         raise DatasetError(
             f"No face was found in the {len(rows):,} photos ({unreadable:,} could not be read), so there is no set; "
             "take photos that show faces from the front, or lower scale_factor and min_neighbors."
         )
-    folder = building / "set"
-    faces = np.lib.format.open_memmap(folder / "faces.npy", mode="w+", dtype=np.uint8, shape=(kept, size, size, 3))
+    leak: dict[str, int] = {}
+    if recipe.duplicates:
+        thumbnails = np.concatenate([_pictures(building, part, "small") for part in parts])
+        table, leak = one_side(table, thumbnails)
+        _refile(building / "set" / "scaled", plan, table)
+    faces = np.lib.format.open_memmap(
+        building / "set" / "faces.npy", mode="w+", dtype=np.uint8,
+        shape=(int((table["face"] >= 0).sum()), recipe.size, recipe.size, 3),
+    )  # fmt: skip
     at = 0
     for part in parts:
-        chunk = _part_faces(building, int(part))
+        chunk = _pictures(building, part)
         faces[at : at + len(chunk)] = chunk
         at += len(chunk)
     faces.flush()
-    table.to_parquet(folder / "faces.parquet", index=False)
-    return _counts(table, plan), _notes(table, plan)
+    table.to_parquet(building / "set" / "faces.parquet", index=False)
+    return _counts(table, plan) | leak, _notes(table, plan, leak)
+
+
+def _refile(scaled: Path, plan: Plan, table: "pd.DataFrame") -> None:
+    """Move in ``scaled/`` what has changed sides since the crops were written, and drop what is not used."""
+    for place, split, status in zip(plan.places, table["split"], table["status"], strict=True):
+        if status == "duplicate":
+            (scaled / place.file).unlink(missing_ok=True)
+        elif split != place.split and (scaled / place.file).exists():
+            moved = scaled / split / Path(place.file).relative_to(place.split)
+            moved.parent.mkdir(parents=True, exist_ok=True)
+            (scaled / place.file).rename(moved)
 
 
 def publish(building: Path, target: Path, info: dict[str, Any]) -> None:
@@ -104,17 +135,19 @@ def _table(rows: Sequence[dict[str, Any]], plan: Plan, photos: Sequence[Photo]) 
     import pandas as pd
 
     full = [_EMPTY | row for row in rows]
-    kept = np.array([row["status"] == "kept" for row in full])
+    readable = np.array([row["status"] != "unreadable" for row in full])
     table = pd.DataFrame(
         {
             "photo": [place.photo for place in plan.places],
             "path": [photo.path for photo in photos],
             "person": [plan.people[place.label] if place.label >= 0 else "" for place in plan.places],
+            "named": [photo.person or "" for photo in photos],
             "label": [place.label for place in plan.places],
             "split": [place.split for place in plan.places],
             "status": [row["status"] for row in full],
             "reason": [row["reason"] for row in full],
-            "face": np.where(kept, np.cumsum(kept) - 1, -1),
+            "face": np.where(readable, np.cumsum(readable) - 1, -1),
+            "group": np.full(len(full), -1),
         }
     )
     for column in list(_EMPTY)[2:]:
@@ -135,17 +168,25 @@ def _counts(table: "pd.DataFrame", plan: Plan) -> dict[str, Any]:
         "splits": {split: int((kept["split"] == split).sum()) for split in SPLITS},
         "statuses": {str(status): int(number) for status, number in table["status"].value_counts().items()},
         "aligned": int(kept["aligned"].sum()),
+        "flagged": int((kept["flaws"] != "").sum()),
         "with_several_faces": int((table["found"] > 1).sum()),
     }
 
 
-def _notes(table: "pd.DataFrame", plan: Plan) -> list[str]:
+def _notes(table: "pd.DataFrame", plan: Plan, leak: dict[str, int]) -> list[str]:
+    notes = []
+    if leak.get("crossed_before"):
+        notes.append(
+            f"{leak['duplicate_groups']:,} pictures are there more than once; {leak['crossed_before']:,} of them lay "
+            "on several sides of the split, which would have flattered every accuracy. Now none does: "
+            f"{leak['moved']:,} photos changed sides, {leak['left_out']:,} were left out of the unlabelled part."
+        )
     seen = set(table.loc[(table["status"] == "kept") & (table["split"] == "train"), "person"])
     unseen = [person for person in plan.people if person not in seen]
-    if not unseen:
-        return []
-    names = ", ".join(unseen[:5]) + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else "")
-    return [f"No face was found in any train photo of {names}."]
+    if unseen:
+        names = ", ".join(unseen[:5]) + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else "")
+        notes.append(f"No face was found in any train photo of {names}.")
+    return notes
 
 
 class Preview:
@@ -162,7 +203,7 @@ class Preview:
         """Take up a finished part; write the sheet every two seconds."""
         import cv2
 
-        for face in _part_faces(building, index):
+        for face in _pictures(building, index):
             self._latest.append(cv2.resize(face, (self._SIDE, self._SIDE), interpolation=cv2.INTER_AREA))
         if self._latest and time.monotonic() - self._written > self._EVERY:
             self._write()

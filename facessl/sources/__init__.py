@@ -1,10 +1,18 @@
-"""Where photos come from. A plug-in here exports ``open_source(options, path) -> Source``."""
+"""Where photos come from. A plug-in here exports ``open_source(options, path) -> Source``.
 
+Where opening may take long (it downloads or unpacks), it also exports ``check(options, path) -> None``, which is
+quick, touches no network and raises SourceError for what can be told in advance.
+"""
+
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
+from facessl.errors import SourceError
 
 
 @dataclass(frozen=True)
@@ -27,3 +35,28 @@ class Source(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def allowed(path: str | Path) -> Path:
+    """Return a path on this machine that somebody typed into the browser, if the operator allows it.
+
+    ``FACESSL_PHOTO_ROOTS`` lists directories, parted like ``PATH``: what lies in or below one of them, links
+    followed, may be taken in. Where it is not set, any path may, for the studio then listens to this machine only;
+    set but empty, none may. Commands do not ask: whoever types them has a shell.
+
+    Raises:
+        SourceError: The path lies elsewhere, or cannot be one.
+    """
+    roots = os.environ.get("FACESSL_PHOTO_ROOTS")
+    if "\0" in str(path):
+        raise SourceError("That is no path; check what was typed.")
+    # realpath and not resolve(): a link that leads to itself is no reason to fail here
+    place = Path(os.path.realpath(Path(path).expanduser()))
+    if roots is None or any(
+        place.is_relative_to(os.path.realpath(Path(root).expanduser())) for root in roots.split(os.pathsep) if root
+    ):
+        return place
+    raise SourceError(
+        "Photos may not be taken from there; use a folder below one that the operator has listed in "
+        "FACESSL_PHOTO_ROOTS, or upload a zip."
+    )

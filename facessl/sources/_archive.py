@@ -1,29 +1,31 @@
 """A zip read in place: nothing is unpacked to the disk, and what it claims about itself is not believed."""
 
-import re
+import lzma
 import stat
 import struct
 import threading
 import zipfile
 import zlib
-from collections import Counter
 from pathlib import Path
 
 from facessl.errors import ImageError, SourceError
 from facessl.images import MAX_BYTES
-from facessl.sources._layout import is_left_behind
+from facessl.sources._layout import shown
+from facessl.sources._sieve import LINKS, MAX_TOTAL, NO_FILES, Sieve
 
-MAX_TOTAL = (
-    20 * 10**9
-)  # bytes unpacked; a zip of photos hardly shrinks, so what claims more is a trap or needs a folder
 _READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+_UNIX = 3  # the "version made by" of a zip from Linux or macOS, where a backslash is a character like others
+# What zipfile was seen to raise on damaged files.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     OSError,
     struct.error,
     ValueError,
+    IndexError,
+    OverflowError,
     NotImplementedError,
     RuntimeError,
 )
@@ -44,7 +46,7 @@ class Archive:
             self._zip = zipfile.ZipFile(path)
         except _DAMAGE as error:
             raise SourceError(
-                f"{path.name} is no zip, or not a whole one; make or upload it again, or give a folder."
+                f"{shown(path.name)} is no zip or tar, or not a whole one; make or upload it again, or give a folder."
             ) from error
         try:
             self._entries, self.notes = _sorted_out(self._zip.infolist(), path.name)
@@ -86,28 +88,26 @@ def _sorted_out(entries: list[zipfile.ZipInfo], archive: str) -> tuple[dict[str,
     total = sum(entry.file_size for entry in entries)
     if total >= MAX_TOTAL:
         raise SourceError(
-            f"{archive} unpacks to {total / 1e9:,.0f} GB, more than the {MAX_TOTAL / 1e9:.0f} GB a zip may; "
+            f"{shown(archive)} unpacks to {total / 1e9:,.0f} GB, more than the {MAX_TOTAL / 1e9:.0f} GB it may; "
             "unpack it yourself if you trust it, and give the folder."
         )
     kept: dict[str, zipfile.ZipInfo] = {}
-    left_out: Counter[str] = Counter()
+    sieve = Sieve(archive)
     for entry in entries:
+        kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archiver says nothing
         name = _true_name(entry)
-        _refuse_escapes(name, archive)
-        parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-        if not parts or name.endswith(("/", "\\")):
+        from_unix = entry.create_system == _UNIX
+        folder = kind == stat.S_IFDIR or name.endswith("/" if from_unix else ("/", "\\"))
+        if folder and not entry.file_size:
             continue
-        path = "/".join(parts)
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            left_out["links, which are not followed"] += 1
-        elif is_left_behind(parts):
-            left_out["what systems leave behind (.DS_Store, __MACOSX and the like)"] += 1
-        elif path in kept:
-            left_out["files whose name appeared twice (the first was taken)"] += 1
-        else:
+        if folder or kind not in (0, stat.S_IFREG):
+            sieve.left_out[LINKS if kind == stat.S_IFLNK else NO_FILES] += 1
+            continue
+        path = sieve.take(name, backslash_parts=not from_unix)
+        if path is not None:
             _refuse_locked(entry, archive)
             kept[path] = entry
-    return kept, [f"Left out {what}: {number:,}." for what, number in left_out.items()]
+    return kept, sieve.notes
 
 
 def _true_name(entry: zipfile.ZipInfo) -> str:
@@ -120,18 +120,10 @@ def _true_name(entry: zipfile.ZipInfo) -> str:
         return entry.filename
 
 
-def _refuse_escapes(name: str, archive: str) -> None:
-    parts = re.split(r"[/\\]", name)
-    if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name):
-        shown = name if len(name) <= 80 else name[:79] + "…"
-        raise SourceError(
-            f"{archive} holds the name {shown!r}, which points outside of it, so nothing was taken; "
-            "make the zip again from the photos' folder."
-        )
-
-
 def _refuse_locked(entry: zipfile.ZipInfo, archive: str) -> None:
     if entry.flag_bits & 0x1:
-        raise SourceError(f"{archive} is locked with a password; unpack it and give the folder.")
+        raise SourceError(f"{shown(archive)} is locked with a password; unpack it and give the folder.")
     if entry.compress_type not in _READABLE:
-        raise SourceError(f"{archive} is packed in a way that cannot be read here; zip it the usual way (deflate).")
+        raise SourceError(
+            f"{shown(archive)} is packed in a way that cannot be read here; zip it the usual way (deflate)."
+        )

@@ -3,8 +3,12 @@
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from facessl.sources import Photo
+
+Layout = Literal["auto", "people", "splits", "innermost", "flat"]
+Parts = Sequence[tuple[str, ...]]  # the paths of the photos, cut at "/", sorted
 
 PICTURES = {
     ".jpg",
@@ -21,8 +25,10 @@ PICTURES = {
     ".heic",
     ".heif",
 }
-ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar"}
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+_NAMELESS = {"unlabelled", "unlabeled"}  # S2's pool, and the folder our own ``scaled/`` has for it
+_MOST_TWINS = 5  # notes on names alike; a thousand would be read by nobody
 
 
 def suffix(path: str) -> str:
@@ -47,65 +53,112 @@ def looks_like_picture(head: bytes) -> bool:
     )
 
 
-def understand(paths: Iterable[str], layout: str) -> tuple[tuple[Photo, ...], list[str]]:
+def shown(name: str) -> str:
+    """Return a name as one line of at most 60 characters: a file may be called by a whole poem, or by a bell."""
+    line = "".join(c if c.isprintable() else "�" for c in name)
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
+def understand(paths: Iterable[str], layout: Layout) -> tuple[tuple[Photo, ...], list[str]]:
     """Return the photos in their lasting order, and how they were understood.
 
     Args:
         paths: Of the pictures, "/" between the parts; at least one.
-        layout: ``people`` (a folder a person), ``flat`` (nobody has a name) or ``auto``.
+        layout: ``people`` (a folder a person), ``splits`` (people below train, val, test), ``innermost`` (the last
+            folder is the person), ``flat`` (nobody has a name) or ``auto`` (see which, and say so).
     """
     parts = sorted(tuple(path.split("/")) for path in paths)
     if layout == "flat":
         return _nameless(parts), [f"{_count(len(parts), 'photo')}, taken without names as asked."]
-    notes = []
+    if layout == "innermost":
+        return _innermost(parts)
     outer = _outer_levels(parts)
-    if outer:
-        notes.append(f"Looked into the folder {_quoted('/'.join(parts[0][:outer]))}.")
+    notes = [f"Looked into the folder {_quoted('/'.join(parts[0][:outer]))}."] if outer else []
     tops = {path[outer] for path in parts if len(path) > outer + 1}
-    if tops and tops <= _SPLITS and all(len(path) > outer + 2 for path in parts):
+    if not tops:
+        return _nameless(parts), [*notes, f"{_count(len(parts), 'photo')} without folders, so without names."]
+    folded = {top.casefold() for top in tops}
+    if layout == "splits" or (layout == "auto" and folded & _SPLITS and folded <= _SPLITS | _NAMELESS):
         notes.append(
-            f"The folders {', '.join(sorted(tops))} are taken as parts of a split, not as people; they are mixed."
+            f"{_some(tops)}: taken as parts of a split, not as people, and mixed"
+            + ("." if layout == "splits" else "; choose the layout people if they are people.")
         )
-        outer += 1
-    elif len(tops) == 1 and layout == "auto":
+        return _named(parts, outer + 1, notes, pools=(outer, outer + 1))
+    if layout == "auto" and len(tops) == 1 and all(len(path) > outer + 1 for path in parts):
         name = next(iter(tops))
         notes.append(
             f"All {_count(len(parts), 'photo')} lie in one folder, {_quoted(name)}, so they are taken without names; "
             "choose the layout people if that is one person."
         )
         return _nameless(parts), notes
-    if not tops:
-        return _nameless(parts), [*notes, f"{_count(len(parts), 'photo')} without folders, so without names."]
-    photos = tuple(Photo(path[outer] if len(path) > outer + 1 else None, "/".join(path)) for path in parts)
-    return photos, notes + _notes_on_people(photos, parts, outer)
+    return _named(parts, outer, notes, pools=(outer,) if layout == "auto" else ())
 
 
-def _outer_levels(parts: Sequence[tuple[str, ...]]) -> int:
-    """Return how many folders only wrap the others, as ``lfw-deepfunneled/`` does."""
+def _outer_levels(parts: Parts) -> int:
+    """Return how many folders only wrap the others, as ``lfw-deepfunneled/`` does.
+
+    One that also holds photos itself is a wrapper only where it holds several folders: else it may well be a
+    person's, with a folder of more.
+    """
     level = 0
-    while len({path[level] for path in parts}) == 1 and any(len(path) > level + 2 for path in parts):
-        if min(len(path) for path in parts) <= level + 1:
+    while min(len(path) for path in parts) > level + 1 and len({path[level] for path in parts}) == 1:
+        folders = {path[level + 1] for path in parts if len(path) > level + 2}
+        holds_photos = any(len(path) == level + 2 for path in parts)
+        if len(folders) < (2 if holds_photos else 1):
             break
         level += 1
     return level
 
 
-def _nameless(parts: Sequence[tuple[str, ...]]) -> tuple[Photo, ...]:
+def _nameless(parts: Parts) -> tuple[Photo, ...]:
     return tuple(Photo(None, "/".join(path)) for path in parts)
 
 
-def _notes_on_people(photos: Sequence[Photo], parts: Sequence[tuple[str, ...]], outer: int) -> list[str]:
-    per_person = Counter(photo.person for photo in photos)
-    loose = per_person.pop(None, 0)
-    people = [person for person in per_person if person is not None]
-    notes = [
-        f"{len(people):,} {'person' if len(people) == 1 else 'people'}, a folder each, {_count(len(photos), 'photo')}."
-    ]
-    if loose:
-        notes.append(f"{_count(loose, 'photo')} beside the people's folders: taken without a name.")
-    deeper = sum(len(path) > outer + 2 for path in parts)
+def _innermost(parts: Parts) -> tuple[tuple[Photo, ...], list[str]]:
+    """Name each photo after the folder that it lies in, whatever that lies in."""
+    photos = tuple(Photo(path[-2] if len(path) > 1 else None, "/".join(path)) for path in parts)
+    notes = _notes_on_people(photos)
+    places = defaultdict(set)
+    for path in parts:
+        places[path[-2:-1]].add(path[:-1])
+    several = sum(len(where) > 1 for where in places.values())
+    if several:
+        notes.append(f"{_count(several, 'name')} of several folders: each taken as one person.")
+    return photos, notes
+
+
+def _named(parts: Parts, level: int, notes: list[str], pools: Sequence[int]) -> tuple[tuple[Photo, ...], list[str]]:
+    """Name each photo after its folder at ``level``, but not below a folder at one of ``pools`` called unlabelled."""
+    photos, pooled, deeper = [], 0, 0
+    for path in parts:
+        folders = path[:-1]
+        in_pool = any(folder.casefold() in _NAMELESS for at, folder in enumerate(folders) if at in pools)
+        named = len(folders) > level and not in_pool
+        photos.append(Photo(folders[level] if named else None, "/".join(path)))
+        pooled += in_pool
+        deeper += named and len(folders) > level + 1
+    notes = notes + _notes_on_people(photos)
+    if pooled:
+        notes.append(f"Of these, {pooled:,} in a folder called unlabelled.")
     if deeper:
-        notes.append(f"{_count(deeper, 'photo')} in deeper folders: taken as the person's whose folder holds them.")
+        notes.append(
+            f"{_count(deeper, 'photo')} in deeper folders: taken as the person's whose folder holds them; choose the "
+            "layout innermost if the last folder is the person."
+        )
+    return tuple(photos), notes
+
+
+def _notes_on_people(photos: Sequence[Photo]) -> list[str]:
+    per_person = Counter(photo.person for photo in photos)
+    nameless = per_person.pop(None, 0)
+    people = sorted(person for person in per_person if person is not None)
+    total = _count(len(photos), "photo")
+    if not people:
+        return [f"{total}, none of them in a person's folder, so without names."]
+    who = "1 person" if len(people) == 1 else f"{len(people):,} people, a folder each"
+    notes = [f"{who}, {total}: {_some(people)}."]
+    if nameless:
+        notes.append(f"{_count(nameless, 'photo')} not in a person's folder: taken without a name.")
     return notes + _notes_on_twins(people)
 
 
@@ -114,12 +167,22 @@ def _notes_on_twins(people: Iterable[str]) -> list[str]:
     alike = defaultdict(list)
     for person in people:
         alike[unicodedata.normalize("NFKC", person).casefold()].append(person)
-    return [
-        f"{' and '.join(_quoted(name) for name in sorted(names))} differ only in case or spelling of the same letters; "
+    twins = [names for names in alike.values() if len(names) > 1]
+    notes = [
+        f"{' and '.join(_quoted(name) for name in names)} differ only in case or spelling of the same letters; "
         "they are kept as different people. Give both folders one name if they are one person."
-        for names in alike.values()
-        if len(names) > 1
+        for names in twins[:_MOST_TWINS]
     ]
+    if len(twins) > _MOST_TWINS:
+        notes.append(f"{len(twins) - _MOST_TWINS:,} more names are as alike, and kept as different people.")
+    return notes
+
+
+def _some(names: Iterable[str]) -> str:
+    """Return the first names, so that people see what was taken for a name, and how many more there are."""
+    ordered = sorted(names)
+    listed = ", ".join(_quoted(name) for name in ordered[:4])
+    return listed if len(ordered) <= 4 else f"{listed} and {len(ordered) - 4:,} more"
 
 
 def _count(number: int, what: str) -> str:
@@ -127,4 +190,4 @@ def _count(number: int, what: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f"“{name if len(name) <= 60 else name[:59] + '…'}”"
+    return f"“{shown(name)}”"

@@ -1,9 +1,9 @@
-"""Photos as people have them: a folder or a zip, a folder a person or all in one heap."""
+"""Photos as people have them: a folder, a zip or a tar, a folder a person or all in one heap."""
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,8 @@ from facessl.errors import ImageError, SourceError
 from facessl.images import read_image
 from facessl.sources import Photo, Source
 from facessl.sources._archive import Archive
-from facessl.sources._layout import ARCHIVES, PICTURES, looks_like_picture, suffix, understand
+from facessl.sources._layout import ARCHIVES, PICTURES, Layout, looks_like_picture, shown, suffix, understand
+from facessl.sources._tar import Tar, is_packed, is_tar
 from facessl.sources._tree import Tree
 
 TITLE = "Folder or zip"
@@ -24,15 +25,28 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    layout: Literal["auto", "people", "flat"] = Field(
-        "auto", description="people: a folder per person; flat: no names, all unlabelled; auto: see which it is."
+    layout: Layout = Field(
+        "auto",
+        description="people: a folder per person; splits: people below train, val and test; innermost: the last "
+        "folder is the person; flat: no names, all unlabelled; auto: see which it is, and say so.",
     )
 
 
-class _Files:
-    """The source: what is listed in a folder or zip; a file is read when its photo is."""
+class _Store(Protocol):
+    """What holds files: a folder, a zip, a tar."""
 
-    def __init__(self, store: Archive | Tree, photos: Sequence[Photo], notes: Sequence[str]) -> None:
+    files: list[str]
+    notes: list[str]
+
+    def head(self, file: str) -> bytes: ...
+    def read(self, file: str) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class _Files:
+    """The source: what is listed in a folder or archive; a file is read when its photo is."""
+
+    def __init__(self, store: _Store, photos: Sequence[Photo], notes: Sequence[str]) -> None:
         self._store = store
         self._known = {photo.path for photo in photos}
         self.photos = photos
@@ -41,25 +55,33 @@ class _Files:
     def read(self, photo: Photo) -> np.ndarray:
         """Return the picture, shape (H, W, 3) uint8 RGB; raise ImageError if it cannot be read."""
         if photo.path not in self._known:
-            raise ImageError(f"{photo.path} is not among these photos; open the source it came from.")
+            raise ImageError(f"{shown(photo.path)} is not among these photos; open the source it came from.")
         return read_image(self._store.read(photo.path))
 
     def close(self) -> None:
         self._store.close()
 
 
+def check(options: Options, path: str | Path) -> None:
+    """Raise SourceError for what can be told without unpacking: a compressed tar is opened by the job."""
+    place = _place(path)
+    if not (place.is_file() and is_packed(place)):
+        open_source(options, path).close()
+
+
 def open_source(options: Options, path: str | Path) -> Source:
-    """List the photos of a folder or zip; no picture is read yet.
+    """List the photos of a folder, zip or tar; no picture is read yet.
 
     A file counts as a photo by its ending or, where that says nothing, by its first bytes. A single outer folder
-    is looked through. A zip is read in place.
+    is looked through. Archives are read in place; a compressed tar is first decompressed into the workspace.
 
     Raises:
         SourceError: There is nothing at ``path``, nothing in it, or nothing safe.
     """
-    store = _open_store(path)
+    place = _place(path)
+    store = _open_store(place)
     try:
-        pictures, notes = _pictures(store, str(path))
+        pictures, notes = _pictures(store, place.name)
     except SourceError:
         store.close()
         raise
@@ -67,21 +89,32 @@ def open_source(options: Options, path: str | Path) -> Source:
     return _Files(store, photos, (*understood, *store.notes, *notes))
 
 
-def _open_store(path: str | Path) -> Archive | Tree:
+def _place(path: str | Path) -> Path:
+    """Return where the photos are; SourceError when there is nothing or nothing that may be opened."""
     if not str(path).strip():
         raise SourceError("Say where the photos are: give the path of a folder or a zip.")
     place = Path(path).expanduser()
     try:
         if place.is_dir():
-            return Tree(place)
+            return place
         if place.is_file():
-            return Archive(place)
-    except (ValueError, PermissionError) as error:
-        raise SourceError(f"{path} cannot be opened ({error}); give the path of a folder or a zip.") from error
-    raise SourceError(f"There is no folder or zip at {path}; check the path.")
+            place.open("rb").close()
+            return place
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "the path is none"
+        raise SourceError(f"{shown(str(path))} cannot be opened ({reason}); give the path of a folder or a zip.") from (
+            error
+        )
+    raise SourceError(f"There is no folder or zip at {shown(str(path))}; check the path.")
 
 
-def _pictures(store: Archive | Tree, path: str) -> tuple[list[str], list[str]]:
+def _open_store(place: Path) -> _Store:
+    if place.is_dir():
+        return Tree(place)
+    return Tar(place) if is_tar(place) else Archive(place)
+
+
+def _pictures(store: _Store, name: str) -> tuple[list[str], list[str]]:
     """Return the paths of the pictures, and a note on the other files."""
     others: Counter[str] = Counter()
     pictures = []
@@ -90,11 +123,11 @@ def _pictures(store: Archive | Tree, path: str) -> tuple[list[str], list[str]]:
             pictures.append(file)
         else:
             others[suffix(file) or "no ending"] += 1
-    kinds = ", ".join(f"{number:,} × {kind}" for kind, number in others.most_common(5))
+    kinds = ", ".join(f"{number:,} × {shown(kind)}" for kind, number in others.most_common(5))
     if not pictures:
         there = f"only other files ({kinds})" if others else "nothing in it"
-        raise SourceError(f"{Path(path).name or path} holds no photos, {there}; give a folder or zip with pictures.")
-    notes = [f"Left out {others.total():,} files that are no pictures ({kinds})."] if others else []
+        raise SourceError(f"{shown(name)} holds no photos, {there}; give a folder or zip with pictures.")
+    notes = [f"Left out files that are no pictures ({kinds}): {others.total():,}."] if others else []
     if ARCHIVES & set(others):
         notes.append("Archives inside are not opened; unpack them first if they hold photos.")
     return pictures, notes

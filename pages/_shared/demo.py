@@ -102,8 +102,8 @@ def demo_map(run: Run) -> None:
 
     dataset = studio().dataset(run.config["recipe"]["dataset"])
     stored = studio().embedding(run.id)
-    labels = dataset.kept["label"].to_numpy()
-    figure = figures.embedding_map(stored.map[:, 0], stored.map[:, 1], labels, dataset.people)
+    rows = stored.shown(dataset.used)
+    figure = figures.embedding_map(*stored.map[rows].T, dataset.labels(rows), dataset.people, rows)
     st.plotly_chart(figure, key=f"{run.id}-map", config=CHART)
 
 

@@ -49,25 +49,27 @@ def _remember(picked: int | None, remembered: str) -> None:
         st.rerun()
 
 
-def nearest_others(vectors: np.ndarray, face: int) -> list[tuple[int, float]]:
-    """Return the faces most like one of ``vectors`` (N, E), unit rows, with their cosine; not itself."""
+def nearest_others(vectors: np.ndarray, among: np.ndarray, face: int) -> list[tuple[int, float]]:
+    """Return the faces of ``among`` most like one of ``vectors`` (N, E), unit rows, with their cosine; not itself."""
     from facessl.neighbours import nearest
 
-    found, similarities = nearest(vectors[face : face + 1], vectors, _NEAREST + 1)
-    others = [(int(i), float(s)) for i, s in zip(found[0], similarities[0], strict=True) if i != face]
+    found, similarities = nearest(vectors[face : face + 1], vectors[among], min(_NEAREST + 1, len(among)))
+    pairs = zip(among[found[0]], similarities[0], strict=True)
+    others = [(int(other), float(similarity)) for other, similarity in pairs if other != face]
     return others[:_NEAREST]  # exact copies of a face may have pushed it out of its own list
 
 
 def show_nearest(run: Run, dataset: FaceDataset, face: int, remembered: str) -> None:
     """Show one face and those most like it, with how alike they are."""
-    others = nearest_others(studio().embedding(run.id).embeddings, face)
+    stored = studio().embedding(run.id)
+    others = nearest_others(stored.embeddings, stored.shown(dataset.used), face)
     name = names_of(dataset, [face])[0]
     same = sum(other == name for other in names_of(dataset, [i for i, _ in others]))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.image(np.asarray(dataset.faces[face]), width=120, output_format="JPEG", alt=f"Chosen face: {name}")
         with st.container(width="stretch", gap="xxsmall"):
             st.markdown(f"**{plain(name)}**")
-            st.caption(f"{dataset.kept['split'][face]} split")
+            st.caption(f"{dataset.crops['split'][face]} split")
             if name != UNNAMED:
                 st.caption(f"{same} of the {len(others)} nearest faces are the same person.")
         if st.button("Clear", key=f"{remembered}-clear", icon=":material/close:"):

@@ -103,7 +103,7 @@ def unseen_photo(home: Path, dataset: str, folder: Path) -> tuple[Path, str]:
     from PIL import Image
 
     studio = Studio(home)
-    test = studio.dataset(dataset).kept.query("split == 'test' and label >= 0").iloc[0]
+    test = studio.dataset(dataset).table.query("split == 'test' and status == 'kept'").iloc[0]
     path = folder / "somebody.png"
     Image.fromarray(studio.photo(dataset, int(test["photo"]))).save(path)
     return path, str(test["person"])

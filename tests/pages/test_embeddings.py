@@ -109,7 +109,7 @@ def test_every_colouring_draws_all_faces(map_of_tiny: Run, monkeypatch: pytest.M
 
 def test_factors_are_cut_into_equal_parts_and_kinds_stay_kinds(map_of_tiny: Run) -> None:
     dataset = open_dataset(map_of_tiny.path.parents[1], "tiny")
-    kept = dataset.kept
+    kept = dataset.crops
     kept["factor_yaw"] = np.r_[np.linspace(-40, 40, 60), [np.nan] * 4]
     kept["factor_beard"] = [0.0, 1.0] * 32
     groups, names = embeddings.groups_of(dataset, "factor_yaw", None)

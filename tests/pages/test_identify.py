@@ -33,7 +33,7 @@ def model(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     noise = np.random.default_rng(0).normal(0, 0.2, (60, 8))
     vectors = np.eye(8)[dataset.labels(rows)] + noise
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    known = gallery.build(vectors, dataset.labels(rows), dataset.kept["split"].to_numpy()[rows], dataset.people)
+    known = gallery.build(vectors, dataset.labels(rows), dataset.crops["split"].to_numpy()[rows], dataset.people)
     known.save(run.path)
 
     def identify(self: Studio, run_id: str, image: np.ndarray, false_accept_rate: float = 0.01) -> list[FaceAnswer]:

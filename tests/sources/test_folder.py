@@ -71,7 +71,7 @@ def test_a_folder_is_a_person(make) -> None:
         ("Bo", "Bo/10.jpg"),
         ("Bo", "Bo/2.jpg"),
     ]
-    assert source.notes == ("2 people, a folder each, 3 photos.",)
+    assert source.notes == ("2 people, a folder each, 3 photos: “Anna”, “Bo”.",)
     assert source.read(source.photos[0]).shape == (24, 24, 3)
     source.close()
 
@@ -105,13 +105,13 @@ def test_loose_and_deeper_photos_are_taken_and_noted(make) -> None:
     source = open_source(Options(), make({"0.jpg": JPEG, "Anna/2019/1.jpg": JPEG, "Bo/1.jpg": JPEG}))
     assert people_of(source) == {"0.jpg": None, "Anna/2019/1.jpg": "Anna", "Bo/1.jpg": "Bo"}
     notes = " ".join(source.notes)
-    assert "1 photo beside" in notes and "1 photo in deeper" in notes
+    assert "1 photo not in a person" in notes and "1 photo in deeper" in notes
 
 
 def test_a_finished_split_is_looked_through(make) -> None:
     source = open_source(Options(), make({"set/train/Anna/1.jpg": JPEG, "set/test/Anna/2.jpg": JPEG}))
     assert set(people_of(source).values()) == {"Anna"}
-    assert "test, train" in " ".join(source.notes)
+    assert "“test”, “train”: taken as parts of a split" in " ".join(source.notes)
 
 
 def test_what_systems_leave_behind_and_other_files_are_noted(make) -> None:
@@ -121,7 +121,7 @@ def test_what_systems_leave_behind_and_other_files_are_noted(make) -> None:
     assert len(source.photos) == 2
     notes = " ".join(source.notes)
     assert "Left out what systems leave behind (.DS_Store, __MACOSX and the like): 3." in notes
-    assert "Left out 3 files that are no pictures" in notes and ".txt" in notes
+    assert "Left out files that are no pictures (" in notes and "): 3." in notes and ".txt" in notes
     assert "Archives inside are not opened" in notes
 
 
