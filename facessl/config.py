@@ -112,6 +112,7 @@ class PrepareRecipe(Recipe):
     source: str = Field("synthetic", description="Where the photos come from.")
     path: str = Field("", description="Folder or zip with the photos, for the source that needs one.")
     name: str = Field("demo", description="Name of the prepared set.")
+    parent: str = Field("", description="A set to add these photos to, as a new version; its settings hold.")
     size: int = Field(112, ge=32, le=512, description="Side of a face crop in pixels.")
     min_photos: int = Field(20, ge=1, description="People with fewer photos go, nameless, to the unlabelled part.")
     train_share: float = Field(0.8, gt=0, lt=1, description="Share of each person's photos for training.")

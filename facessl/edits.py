@@ -87,7 +87,7 @@ def apply(table: "pd.DataFrame", edits: Sequence[Edit]) -> "pd.DataFrame":
         if edit.undone or edit.action == "undo":
             continue
         if edit.action == "rename":
-            table.loc[table["person"] == edit.person, "person"] = edit.to
+            table.loc[table["person"] == edit.person, ["person", "named"]] = edit.to
         elif edit.action == "name":
             _name(table, edit)
         elif edit.action == "keep":
@@ -110,7 +110,7 @@ def people_of(table: "pd.DataFrame") -> list[str]:
 
 def _name(table: "pd.DataFrame", edit: Edit) -> None:
     rows = table["photo"] == edit.photo
-    table.loc[rows, "person"] = edit.to
+    table.loc[rows, ["person", "named"]] = edit.to
     if not edit.to:
         table.loc[rows, "split"] = "unlabelled"
     elif (table.loc[rows, "split"] == "unlabelled").all():

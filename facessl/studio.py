@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 def _title(recipe: Recipe, titles: dict[str, str]) -> str:
     """Return what a run is called before anybody renames it; ``titles`` are those of the runs there are."""
     if isinstance(recipe, config.PrepareRecipe):
+        if recipe.parent:
+            return f"Add photos to {recipe.parent}, as {recipe.name}"
         return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
     if isinstance(recipe, PretrainRecipe):
         return f"{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
@@ -42,6 +44,8 @@ def _title(recipe: Recipe, titles: dict[str, str]) -> str:
 
 def _sets_of(recipe: Recipe) -> tuple[str, ...]:
     """Return the prepared sets that a recipe works on."""
+    if isinstance(recipe, config.PrepareRecipe):
+        return (recipe.parent,) if recipe.parent else ()
     return (recipe.dataset, *getattr(recipe, "also", ())) if hasattr(recipe, "dataset") else ()
 
 
@@ -121,9 +125,12 @@ class Studio:
         """
         opened = self.dataset(name)
         recipe = config.build(config.PrepareRecipe, opened.info["recipe"])
+        inherited = opened.info.get("inherited", 0)
+        if photo < inherited:
+            return self.photo(recipe.parent, photo)
         source = self._kept.get(("source", name), lambda: preparation.open_recipe_source(recipe))
         with self._reading:
-            return source.read(source.photos[photo])
+            return source.read(source.photos[photo - inherited])
 
     def keep_upload(self, name: str, content: bytes) -> Path:
         """Store an uploaded zip under the workspace and return its path; the same bytes are stored once."""
@@ -160,6 +167,9 @@ class Studio:
         if isinstance(recipe, config.PrepareRecipe) and recipe.path:
             # The worker starts elsewhere, and the set must find its photos again from anywhere.
             recipe = recipe.model_copy(update={"path": str(Path(recipe.path).expanduser().resolve())})
+        if isinstance(recipe, config.PrepareRecipe) and recipe.parent:
+            name = self.free_name(recipe.parent.split("@")[0])
+            recipe = preparation.version_of(recipe.model_copy(update={"name": name}), self.workspace)
         self.check(recipe)
         titles = {run.id: run.title for run in self.runs()}
         sets = {name: self.dataset(name) for name in _sets_of(recipe)}

@@ -27,13 +27,13 @@ def empty_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run_here(workspace: Path, kind: str, **settings: object) -> Run:
+def run_here(workspace: Path, kind: str, *, edits: dict[str, int] | None = None, **settings: object) -> Run:
     """Carry out a run in this process and return it; a failure is the test's failure."""
     from facessl import worker
 
     recipe = config.build(config.RECIPES[kind], settings)
     Studio(workspace).check(recipe)
-    run = runs.create(workspace, kind, recipe, title=f"a {kind} of the tests")
+    run = runs.create(workspace, kind, recipe, title=f"a {kind} of the tests", edits=edits)
     niceness = os.nice
     os.nice = lambda step: 0  # type: ignore[assignment]  # the test process keeps its priority
     try:

@@ -88,6 +88,6 @@ def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             main([kind, "--help"])
         shown = capsys.readouterr().out
-        carriers = {carried_by for _, _, carried_by in recipe.PLUGINS} | {"views"}
+        carriers = {carried_by for _, _, carried_by in recipe.PLUGINS} | {"views", "quality"}
         for name in recipe.model_fields.keys() - carriers:
             assert f"--{name.replace('_', '-')}" in shown, f"{kind} has no flag for {name}"

@@ -7,25 +7,35 @@ more than the chunks in hand, and the set comes out the same to the byte. It is 
 
 import errno
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from facessl import registry, runs
 from facessl.config import PrepareRecipe
+from facessl.dataset import open_for
 from facessl.errors import DatasetError
 from facessl.preparation._chunks import CHUNK, Crew, open_recipe_source
+from facessl.preparation._inherit import Inherited, version_of
 from facessl.preparation._pack import Preview, pack, part_exists, publish
 from facessl.preparation._plan import Plan, make_plan
 from facessl.runs import Run
 from facessl.sources import Source
 
-__all__ = ["check", "open_recipe_source", "prepare"]
+__all__ = ["check", "open_recipe_source", "prepare", "version_of"]
 
 
 def check(recipe: PrepareRecipe, workspace: Path) -> None:
-    """Raise what ``prepare`` would raise before it looks at any picture: DatasetError or SourceError."""
+    """Raise what ``prepare`` would raise before it looks at any picture: DatasetError or SourceError.
+
+    A source that has to fetch its photos first says in its own ``check`` whether it can.
+    """
     _refuse_taken_name(recipe.name, workspace)
-    open_recipe_source(recipe).close()
+    plugin = registry.load("sources", recipe.source)
+    if hasattr(plugin, "check"):
+        plugin.check(recipe.plugin_options("sources"), recipe.path)
+    else:
+        open_recipe_source(recipe).close()
 
 
 def prepare(run: Run, workspace: Path) -> dict[str, Any]:
@@ -44,10 +54,11 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
     if (target / "dataset.json").exists() and runs.read_json(target / "dataset.json").get("run") == run.id:
         return _result(recipe.name, runs.read_json(target / "dataset.json"))  # killed just before it could say so
     _refuse_taken_name(recipe.name, workspace)
+    parent = Inherited.of(open_for(run, workspace, recipe.parent)) if recipe.parent else None
     source = open_recipe_source(recipe)
     building = run.path / "building"
     try:
-        return _build(run, recipe, source, building, target)
+        return _build(run, recipe, source, parent, building, target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DatasetError("The disk is full; make room, then resume this.") from error
@@ -56,13 +67,16 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
         source.close()
 
 
-def _build(run: Run, recipe: PrepareRecipe, source: Source, building: Path, target: Path) -> dict[str, Any]:
+def _build(
+    run: Run, recipe: PrepareRecipe, source: Source, parent: Inherited | None, building: Path, target: Path
+) -> dict[str, Any]:
     start, before = time.monotonic(), runs.read_json(run.path / "status.json")["seconds"]
-    run.update(message="Splitting the photos.", step=0, steps=len(source.photos))
-    plan = make_plan(source.photos, recipe, building)
-    _crop_all(run, recipe, plan, building, source)
+    photos = [*parent.photos, *parent.renamed(source.photos)] if parent else source.photos
+    run.update(message="Splitting the photos.", step=0, steps=len(photos))
+    plan = make_plan(photos, recipe, building, parent.splits if parent else ())
+    _crop_all(run, recipe, plan, building, source, parent)
     run.update(message="Packing the faces.", seconds_left=None)
-    counts, notes = pack(building, plan, source.photos, recipe)
+    counts, notes = pack(building, plan, photos, recipe)
     info = {
         "name": recipe.name,
         "source": registry.load("sources", recipe.source).TITLE,
@@ -70,7 +84,8 @@ def _build(run: Run, recipe: PrepareRecipe, source: Source, building: Path, targ
         "counts": counts,
         "people": plan.people,
         "notes": [*source.notes, *plan.notes, *notes],
-        "version": 1,
+        "version": parent.dataset.info["version"] + 1 if parent else 1,
+        "inherited": len(parent.photos) if parent else 0,
         "created": runs.now(),
         "run": run.id,
         "seconds": round(before + time.monotonic() - start, 2),
@@ -79,15 +94,24 @@ def _build(run: Run, recipe: PrepareRecipe, source: Source, building: Path, targ
     return _result(recipe.name, info)
 
 
-def _crop_all(run: Run, recipe: PrepareRecipe, plan: Plan, building: Path, source: Source) -> None:
+def _crop_all(
+    run: Run, recipe: PrepareRecipe, plan: Plan, building: Path, source: Source, parent: Inherited | None
+) -> None:
     """See to it that every chunk has left its part, saying meanwhile how it goes."""
-    chunks = [plan.places[first : first + CHUNK] for first in range(0, len(plan.places), CHUNK)]
+    old = len(parent.photos) if parent else 0
+    edges = [*range(0, old, CHUNK), *range(old, len(plan.places), CHUNK), len(plan.places)]
+    chunks = [plan.places[first:last] for first, last in pairwise(edges)]
+    if parent:
+        run.update(message=f"Taking over the {old:,} photos of {recipe.parent}.")
+        inherited = {index: chunk for index, chunk in enumerate(chunks) if chunk[0].photo < old}
+        parent.write_parts(building, inherited, lambda index: run.check_stop())
     missing = [index for index in range(len(chunks)) if not part_exists(building, index)]
     done = sum(len(chunk) for chunk in chunks) - sum(len(chunks[index]) for index in missing)
     at_first, start, last = done, time.monotonic(), 0.0
     preview = Preview(run.path / "preview.jpg")
-    total = len(source.photos)
-    with Crew(recipe, source, building, photos=sum(len(chunks[index]) for index in missing)) as crew:
+    total = len(plan.places)
+    to_do = sum(len(chunks[index]) for index in missing)
+    with Crew(recipe, source, building, photos=to_do, first=old) as crew:
         for index in crew.work({index: chunks[index] for index in missing}, run.check_stop):
             done += len(chunks[index])
             now = time.monotonic()

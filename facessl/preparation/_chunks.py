@@ -30,8 +30,10 @@ _MOST_ENLARGED = 4.0  # a face that must be enlarged more than this shows nothin
 class Crew:
     """The processes that crop; none where there is little to do."""
 
-    def __init__(self, recipe: PrepareRecipe, source: Source, building: Path, *, photos: int) -> None:
+    def __init__(self, recipe: PrepareRecipe, source: Source, building: Path, *, photos: int, first: int) -> None:
+        """``photos`` are to be looked at; ``first`` is the number of the source's first photo in the set."""
         self._recipe = recipe
+        self._first = first
         self._source = source
         self._building = building
         self._workers = recipe.workers or devices.cores()
@@ -49,7 +51,7 @@ class Crew:
     def work(self, chunks: dict[int, Sequence[Place]], check_stop: Callable[[], None]) -> Iterator[int]:
         """Yield the index of each chunk when its part is written; ``check_stop`` may raise in between."""
         if self._pool is None:
-            cropper = Cropper.of(self._recipe, self._source)
+            cropper = Cropper.of(self._recipe, self._source, self._first)
             for index, places in chunks.items():
                 check_stop()
                 cropper.crop_chunk(self._building, index, places)
@@ -62,7 +64,7 @@ class Crew:
             check_stop()
             # Two a process keep it busy; more would only make a stop wait.
             for index, places in waiting:
-                at_work[self._pool.submit(_crop_in_crew, recipe, self._building, index, places)] = index
+                at_work[self._pool.submit(_crop_in_crew, recipe, self._first, self._building, index, places)] = index
                 if len(at_work) >= 2 * self._workers:
                     break
             if not at_work:
@@ -107,17 +109,18 @@ class Cropper:
 
     recipe: PrepareRecipe
     source: Source
+    first: int  # the number of the source's first photo in the set
     detector: HaarDetector
 
     @classmethod
-    def of(cls, recipe: PrepareRecipe, source: Source) -> "Cropper":
-        return cls(recipe, source, HaarDetector(recipe.scale_factor, recipe.min_neighbors))
+    def of(cls, recipe: PrepareRecipe, source: Source, first: int) -> "Cropper":
+        return cls(recipe, source, first, HaarDetector(recipe.scale_factor, recipe.min_neighbors))
 
     def crop_chunk(self, building: Path, index: int, places: Sequence[Place]) -> None:
         """Read, detect, align and crop a chunk; write its part and its share of ``scaled/``."""
         rows, crops, thumbnails = [], [], []
         for place in places:
-            row, seen = self.crop_photo(self.source.photos[place.photo])
+            row, seen = self.crop_photo(self.source.photos[place.photo - self.first])
             rows.append(row)
             if seen is None:
                 continue
@@ -177,14 +180,14 @@ def _all_of(image: np.ndarray) -> Face:
 
 
 @cache
-def _cropper(recipe: str) -> Cropper:
+def _cropper(recipe: str, first: int) -> Cropper:
     """Return this process's cropper, opened once."""
     opened = PrepareRecipe.model_validate_json(recipe)
-    return Cropper.of(opened, open_recipe_source(opened))
+    return Cropper.of(opened, open_recipe_source(opened), first)
 
 
-def _crop_in_crew(recipe: str, building: Path, index: int, places: Sequence[Place]) -> None:
-    _cropper(recipe).crop_chunk(building, index, places)
+def _crop_in_crew(recipe: str, first: int, building: Path, index: int, places: Sequence[Place]) -> None:
+    _cropper(recipe, first).crop_chunk(building, index, places)
 
 
 def _where(face: Face) -> dict[str, float]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What a photo's row says where its part says nothing.
-_EMPTY: dict[str, Any] = {
+EMPTY: dict[str, Any] = {
     "status": "",
     "reason": "",
     "width": 0,
@@ -88,9 +88,9 @@ def pack(
             f"No face was found in the {len(rows):,} photos ({unreadable:,} could not be read), so there is no set; "
             "take photos that show faces from the front, or lower scale_factor and min_neighbors."
         )
+    thumbnails = np.concatenate([_pictures(building, part, "small") for part in parts])
     leak: dict[str, int] = {}
     if recipe.duplicates:
-        thumbnails = np.concatenate([_pictures(building, part, "small") for part in parts])
         table, leak = one_side(table, thumbnails)
         _refile(building / "set" / "scaled", plan, table)
     faces = np.lib.format.open_memmap(
@@ -103,6 +103,7 @@ def pack(
         faces[at : at + len(chunk)] = chunk
         at += len(chunk)
     faces.flush()
+    np.save(building / "set" / "thumbnails.npy", thumbnails)
     table.to_parquet(building / "set" / "faces.parquet", index=False)
     return _counts(table, plan) | leak, _notes(table, plan, leak)
 
@@ -134,7 +135,7 @@ def publish(building: Path, target: Path, info: dict[str, Any]) -> None:
 def _table(rows: Sequence[dict[str, Any]], plan: Plan, photos: Sequence[Photo]) -> "pd.DataFrame":
     import pandas as pd
 
-    full = [_EMPTY | row for row in rows]
+    full = [EMPTY | row for row in rows]
     readable = np.array([row["status"] != "unreadable" for row in full])
     table = pd.DataFrame(
         {
@@ -150,7 +151,7 @@ def _table(rows: Sequence[dict[str, Any]], plan: Plan, photos: Sequence[Photo]) 
             "group": np.full(len(full), -1),
         }
     )
-    for column in list(_EMPTY)[2:]:
+    for column in list(EMPTY)[2:]:
         values = np.array([row[column] for row in full])
         table[column] = values.astype(np.float32) if values.dtype == np.float64 else values
     for factor in sorted({name for photo in photos for name in photo.factors}):

@@ -38,8 +38,10 @@ class Plan:
     notes: list[str]
 
 
-def make_plan(photos: Sequence[Photo], recipe: PrepareRecipe, building: Path) -> Plan:
+def make_plan(photos: Sequence[Photo], recipe: PrepareRecipe, building: Path, settled: Sequence[str] = ()) -> Plan:
     """Return the plan; the same photos and recipe give the same one.
+
+    ``settled`` are the splits of the first photos, which stay; "" has still to be decided.
 
     ``building`` is emptied when what an earlier attempt left there belongs to other photos.
     """
@@ -47,14 +49,16 @@ def make_plan(photos: Sequence[Photo], recipe: PrepareRecipe, building: Path) ->
     per_person.pop(None, 0)
     people = sorted(person for person, number in per_person.items() if person and number >= recipe.min_photos)
     _keep_only_own_parts(photos, building)
-    splits = split_by_folders([per_person[person] for person in people], recipe, building)
-    slugs = safe_slugs(people)
     label_of = {person: label for label, person in enumerate(people)}
+    settled = [*settled, *[""] * (len(photos) - len(settled))]
+    open_ = Counter(label_of.get(p.person or "", -1) for p, split in zip(photos, settled, strict=True) if not split)
+    lots = [iter(lot) for lot in split_by_folders([open_[label] for label in range(len(people))], recipe, building)]
+    slugs = safe_slugs(people)
     number: Counter[int] = Counter()
     places = []
     for index, photo in enumerate(photos):
         label = label_of.get(photo.person or "", -1)
-        split = splits[label][number[label]] if label >= 0 else NAMELESS
+        split = (settled[index] or next(lots[label])) if label >= 0 else NAMELESS
         slug = slugs[label] if label >= 0 else NAMELESS
         number[label] += 1
         places.append(Place(index, split, label, f"{split}/{slug}/{slug}_{number[label]:04d}.jpg"))

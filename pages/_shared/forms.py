@@ -127,7 +127,7 @@ def _float_widget(text: str, field: FieldInfo, value: float, common: dict[str, A
     low, high = bounds(field)
     if low is None or high is None or _open_ended(field) or 0 < value < (high - low) / 100:
         # Rates of 0.0003 have no place on a slider from 0 to 1.
-        step = 10 ** _magnitude(value)
+        step = 10.0 ** _magnitude(value)
         return st.number_input(text, min_value=low, max_value=high, value=value, step=step, format="%g", **common)
     step = 1.0 if high - low > 20 else 0.05 if high - low > 1.5 else 0.01
     return st.slider(text, min_value=low, max_value=high, value=value, step=step, **common)

@@ -18,29 +18,44 @@ UPLOAD, SERVER = "Upload a zip", "A folder or zip on this machine"
 
 
 def prepare_form() -> str | None:
-    """Draw the form; return the id of the run it has just started."""
+    """Draw the form for a set of its own or a new version of one; return the id of the run it has just started."""
+    sets = [dataset.name for dataset in studio().datasets()]
     st.subheader("A new set", anchor=False)
-    source = plugin_select("sources", "Where the photos come from", key="prepare-source", default="synthetic")
+    grid = st.grid(2, min_column_width=260)
+    with grid.cell():
+        source = plugin_select("sources", "Where the photos come from", key="prepare-source", default="synthetic")
+    with grid.cell():
+        parent: str = st.selectbox(
+            "Added to", ["", *sets], key="prepare-parent", format_func=lambda name: name or "Nothing: a set of its own",
+            help="Photos can be added to a set: a new version of it is made, and what learnt from the old keeps it.",
+        )  # fmt: skip
     upload, path = _where() if source in WITH_PATH else (None, "")
-    suggested = studio().free_name(_suggested_name(source, upload, path))
+    suggested = studio().free_name(parent.split("@")[0] or _suggested_name(source, upload, path))
     with st.form("prepare"):
-        # Another upload brings another name; what else was typed stays.
-        name = st.text_input("Name of the set", suggested, key=f"prepare-name-{suggested}", max_chars=60)
         plugin = registry.load("sources", source)
-        settings: dict[str, Any] = {}
+        settings: dict[str, Any] = {"name": suggested, "parent": parent}
+        if parent:
+            st.markdown(
+                f"**{parent}** stays as it is; a new version, **{suggested}**, is made of its photos and these, with "
+                "its settings. Its photos keep their splits, and corrections come along."
+            )
+        else:
+            # Another upload brings another name; what else was typed stays.
+            named = st.text_input("Name of the set", suggested, key=f"prepare-name-{suggested}", max_chars=60)
+            settings["name"] = named.strip()
         if plugin.Options.model_fields:
             st.markdown(f"**{plugin.TITLE}**")
             settings["options"] = plugin_options("sources", source, key="prepare-options")
+        if not parent:
             st.markdown("**The set made from them**")
-        own = recipe_form(PrepareRecipe, key="prepare", main=MAIN, hide=("source", "path", "name"))
+            settings |= recipe_form(PrepareRecipe, key="prepare", main=MAIN, hide=("source", "path", "name", "parent"))
         pressed = st.form_submit_button("Prepare the set", type="primary", icon=":material/play_arrow:")
     if not pressed:
         return None
     with shown_errors():
         if upload is not None:
             path = str(studio().keep_upload(upload.name, upload.getvalue()))
-        run = studio().start("prepare", {**settings, **own, "name": name.strip(), "source": source, "path": path})
-        return run.id
+        return studio().start("prepare", {**settings, "source": source, "path": path}).id
     return None
 
 

@@ -80,7 +80,7 @@ def test_one_point_shows_its_nearest(map_of_tiny: Run) -> None:
 def test_the_nearest_are_those_of_a_full_search_without_the_face_itself() -> None:
     vectors = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    others = nearest_others(vectors, 7)
+    others = nearest_others(vectors, np.arange(30), 7)
     cosines = {i: float(vectors[i] @ vectors[7]) for i in range(30) if i != 7}
     assert [i for i, _ in others] == sorted(cosines, key=lambda i: -cosines[i])[:12]
     assert [s for _, s in others] == pytest.approx([cosines[i] for i, _ in others], abs=1e-6)
@@ -91,9 +91,9 @@ def test_every_colouring_draws_all_faces(map_of_tiny: Run, monkeypatch: pytest.M
 
     drawn: list[tuple[int, set[str]]] = []
 
-    def embedding_map(x: np.ndarray, y: np.ndarray, groups: np.ndarray, names: list[str]) -> Any:
+    def embedding_map(x: np.ndarray, y: np.ndarray, groups: np.ndarray, names: list[str], face_ids: np.ndarray) -> Any:
         drawn.append((len(groups), {names[group] for group in groups if group >= 0}))
-        return original(x, y, groups, names)
+        return original(x, y, groups, names, face_ids)
 
     original = figures.embedding_map
     monkeypatch.setattr(figures, "embedding_map", embedding_map)
