@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -31,13 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = vars(_parser(words).parse_args(words))
         command: Callable[..., Any] = given.pop("command")
         as_json = given.pop("json", False)
-        answer = command(Studio(given.pop("workspace")), **given)
+        answer = command(_studio(given.pop("workspace")), **given)
         if answer is not None:
             print(json.dumps(answer, ensure_ascii=False) if as_json else _as_text(answer))
         return 0
     except FaceSSLError as error:
         print(f"facessl: {error}", file=sys.stderr)
         return 1
+
+
+def _studio(workspace: Path) -> Studio:
+    if workspace.exists() and not workspace.is_dir():
+        raise RunError(f"{workspace} is a file; give a folder as the workspace.")
+    return Studio(workspace)
 
 
 # -- the commands ------------------------------------------------------------------------------------------------
@@ -84,6 +90,12 @@ def _demo(studio: Studio, **settings: Any) -> dict[str, Any]:
     return {"dataset": results[0]["dataset"], "runs": results}
 
 
+def _delete(studio: Studio, *, run: str) -> dict[str, Any]:
+    found = studio.run(run)
+    studio.delete(found.id)
+    return {"run": found.id, "deleted": True}
+
+
 def _resume(studio: Studio, *, run: str, detach: bool) -> dict[str, Any]:
     resumed = studio.resume(run)
     return _summary(resumed) if detach else _follow(resumed)
@@ -110,6 +122,8 @@ def _identify(studio: Studio, *, model: str, photos: list[str], false_accept_rat
         except ImageError as error:
             raise ImageError(f"{photo}: {error}") from error
         answers = studio.identify(found.id, image, false_accept_rate)
+        if not answers:
+            print(f"{photo}: no face was found.", file=sys.stderr)
         faces += [{"photo": photo, **answer.as_dict()} for answer in answers]
     return {"model": found.id, "photos": len(photos), "faces": faces}
 
@@ -164,13 +178,13 @@ def _progress_line(status: runs.Status) -> str:
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object on one line")
     common.add_argument(
         "--workspace", type=Path, default=default_workspace(), help="where everything is kept ($FACESSL_HOME)"
     )
-    parser = argparse.ArgumentParser(prog="facessl", description=__doc__, parents=[common])
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = _Parser(prog="facessl", description=__doc__, parents=[common])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     def add(name: str, help_line: str, command: Callable[..., Any], **fixed: Any) -> argparse.ArgumentParser:
         # The common flags may stand before or behind the command; a default set twice would undo the first.
@@ -195,19 +209,30 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     resume.add_argument("run", metavar="RUN")
     resume.add_argument("--detach", action="store_true", help="return at once and let it run")
     add("stop", "stop a run and keep its state", _stop).add_argument("run", metavar="RUN")
+    add("delete", "delete a run and what it learnt", _delete).add_argument("run", metavar="RUN")
     add("work", "carry out a run (what the studio starts; not for hands)", _work).add_argument("run")
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; --help lists what there is.\n")
+
+
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"a share lies between 0 and 1, got {text}")
+        raise argparse.ArgumentTypeError(f"a share lies between 0 and 1, got {text!r}")
     return value
 
 
-def _without_defaults(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    copy = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+def _without_defaults(common: argparse.ArgumentParser) -> "_Parser":
+    copy = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     for action in common._actions:
         copy._add_action(_suppressed(action))
     return copy

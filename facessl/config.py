@@ -6,17 +6,30 @@ A nested model (``views``) is shown and typed flat. What belongs to one plug-in 
 """
 
 import os
+import unicodedata
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facessl import registry
 from facessl.errors import RecipeError
 
+MAX_SEED = 2**32 - 1  # what numpy's and scikit-learn's generators take
 Device = Literal["auto", "cuda", "mps", "cpu"]
 AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
+
+
+def _folder_name(name: str) -> str:
+    """Return a set's name if it can be a folder's; letters of any script, with the marks that belong to them."""
+    letters = all(unicodedata.category(c)[0] in "LMN" or c in "-_@." for c in name)
+    if not name or not letters or name.startswith(".") or len(name) > 60:
+        raise ValueError(f"a set's name is made of letters, digits, - and _ (at most 60); got {name!r}")
+    return name
+
+
+SetName = Annotated[str, AfterValidator(_folder_name)]
 
 
 class Recipe(BaseModel):
@@ -111,13 +124,13 @@ class PrepareRecipe(Recipe):
 
     source: str = Field("synthetic", description="Where the photos come from.")
     path: str = Field("", description="Folder or zip with the photos, for the source that needs one.")
-    name: str = Field("demo", description="Name of the prepared set.")
+    name: SetName = Field("demo", description="Name of the prepared set.")
     parent: str = Field("", description="A set to add these photos to, as a new version; its settings hold.")
     size: int = Field(112, ge=32, le=512, description="Side of a face crop in pixels.")
     min_photos: int = Field(20, ge=1, description="People with fewer photos go, nameless, to the unlabelled part.")
     train_share: float = Field(0.8, gt=0, lt=1, description="Share of each person's photos for training.")
     val_share: float = Field(0.1, gt=0, lt=1, description="Share for validation; the rest is the test part.")
-    split_seed: int = Field(1337, ge=0, description="Seed of split-folders.")
+    split_seed: int = Field(1337, ge=0, le=MAX_SEED, description="Seed of split-folders.")
     scale_factor: float = Field(1.2, gt=1.01, le=2, description="Haar pyramid step: smaller finds more, slower.")
     min_neighbors: int = Field(5, ge=1, le=20, description="Haar votes a face needs.")
     margin: float = Field(0.15, ge=0, le=1, description="Border kept around the found box, as a share of it.")
@@ -126,13 +139,6 @@ class PrepareRecipe(Recipe):
     quality: QualityRecipe = Field(QualityRecipe(), description="What a good crop has to reach.")
     workers: int = Field(0, ge=0, le=64, description="Processes that look for faces; 0 means one a core.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the source.")
-
-    @field_validator("name")
-    @classmethod
-    def _is_a_folder_name(cls, name: str) -> str:
-        if not name or not all(c.isalnum() or c in "-_@." for c in name) or name.startswith(".") or len(name) > 60:
-            raise ValueError(f"a set's name is made of letters, digits, - and _ (at most 60); got {name!r}")
-        return name
 
     @model_validator(mode="after")
     def _shares_leave_a_test_part(self) -> Self:
@@ -162,7 +168,7 @@ class TrainRecipe(Recipe):
         le=2048,
         description="Directions kept when the embeddings are whitened, without names; 0: as they are.",
     )
-    seed: int = Field(0, ge=0, description="Everything random follows from it.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
     device: Device = Field("auto", description="Where to compute.")
     precision: Precision = Field("auto", description="Number format of the network's forward pass.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
@@ -212,7 +218,7 @@ class EmbedRecipe(Recipe):
     image_size: int = Field(64, ge=16, le=512, description="Side of a face in pixels, where no run says it.")
     neighbours: int = Field(15, ge=2, le=200, description="UMAP: how many neighbours make up a neighbourhood.")
     min_dist: float = Field(0.1, ge=0, le=0.99, description="UMAP: how tightly points may sit.")
-    seed: int = Field(0, ge=0, description="Seed of the map and of the untrained network.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the map and of the untrained network.")
     device: Device = Field("auto", description="Where to compute.")
 
 
@@ -225,8 +231,8 @@ class DemoRecipe(Recipe):
     batch_size: int = Field(32, ge=2, le=1024, description="Faces a step: small, for few faces and many steps.")
     finetune_epochs: int = Field(10, ge=1, le=1000, description="Epochs of fine-tuning.")
     image_size: int = Field(48, ge=32, le=224, description="Side of a view in pixels: small, for many epochs.")
-    seed: int = Field(0, ge=0, description="Everything random follows from it.")
-    name: str = Field("demo", description="Name of the prepared set.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
+    name: SetName = Field("demo", description="Name of the prepared set.")
 
 
 RECIPES: dict[str, type[Recipe]] = {

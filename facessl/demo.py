@@ -24,7 +24,7 @@ def start(workspace: Path, recipe: DemoRecipe, name: str) -> list[Run]:
 
     source = {"people": recipe.people, "photos": recipe.photos, "seed": recipe.seed}
     least = min(config.PrepareRecipe().min_photos, recipe.photos)
-    preparing = config.PrepareRecipe(name=name, min_photos=least, options=source)
+    preparing = config.build(config.PrepareRecipe, {"name": name, "min_photos": least, "options": source})
     learning = {"dataset": name, "image_size": recipe.image_size, "seed": recipe.seed}
     learnt = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, **learning}
 

@@ -17,8 +17,8 @@ def classification(labels: np.ndarray, logits: np.ndarray, people: list[str]) ->
         people: The P names, in the order of the labels.
 
     Returns:
-        top1, top3, top5: Shares 0-1 of faces whose person is among so many best; 1, and saying nothing, where P <= k.
-        top1_interval, ...: [low, high], 95 % Wilson interval.
+        top1, top3, top5: Shares 0-1 of faces whose person is among so many best; None where P <= k: it says nothing.
+        top1_interval, ...: [low, high], 95 % Wilson interval; None where the share is.
         macro_f1: Mean F1 over the people who have a face here, so that many photos of one person do not decide it.
         photos: N.
         report: scikit-learn's classification report; a key a person, "accuracy", "macro avg" and "weighted avg".
@@ -39,8 +39,9 @@ def classification(labels: np.ndarray, logits: np.ndarray, people: list[str]) ->
     macro_f1 = f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0.0)
     figures: dict[str, Any] = {}
     for k, share in top_k(logits, labels, (1, 3, 5)).items():
-        figures[f"top{k}"] = share
-        figures[f"top{k}_interval"] = list(wilson_interval(round(share * len(labels)), len(labels)))
+        says = k < len(people)
+        interval = wilson_interval(round(share * len(labels)), len(labels))
+        figures |= {f"top{k}": share if says else None, f"top{k}_interval": list(interval) if says else None}
     return {
         **figures,
         "macro_f1": float(macro_f1),

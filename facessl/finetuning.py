@@ -140,8 +140,9 @@ def _finish(
         "people": dataset.people, "report": report, "confusion": confusion, "baselines": baseline_rows,
     })  # fmt: skip
     _store_predictions(run.path, test, labels, logits)
-    if recipe.whiten and len(rows) > 1:
-        fitted = np.sort(np.random.default_rng(recipe.seed).permutation(rows)[: whitening.FACES])
+    faces = dataset.rows("unlabelled", "train")  # no names needed, so also those whose names were not used
+    if recipe.whiten and len(faces) > 1:
+        fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
         encoder.whitening = whitening.fit(encoder.features(dataset.faces[fitted]), recipe.whiten)
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
     card = model_card(run, recipe, compute, people=dataset.people, figures=figures)

@@ -5,6 +5,7 @@ the threshold follows from a stated false-accept rate: how often a stranger may 
 """
 
 import json
+import math
 import os
 import zipfile
 from dataclasses import dataclass, replace
@@ -35,11 +36,11 @@ class Gallery:
     best_of: int = 1  # a person's similarity is the mean over so many of their most similar faces
 
     def threshold(self, false_accept_rate: float = 0.01) -> float:
-        """Return the least similarity that accepts at most this share of the impostors.
+        """Return the least similarity at which the share of impostors accepted is nearest to this rate.
 
-        With V impostors the rate moves in steps of 1 / V. Fewer than 1 / rate of them (100 at 1 %) leave none to
-        spare: the threshold then lies just above the most similar impostor, and the true rate is only known to be
-        about 1 / V or lower.
+        With V impostors the rate moves in steps of 1 / V: of 96, one is accepted at 1 % (1.04 %). Fewer than half of
+        1 / rate of them (50 at 1 %) leave none to spare: the threshold then lies just above the most similar one.
+        ``accepted`` says how many it lets through.
 
         Raises:
             DatasetError: There is no impostor: the set needs two people, and val faces of one.
@@ -49,11 +50,15 @@ class Gallery:
             raise ValueError(f"a false-accept rate is a share from 0 to 1, got {false_accept_rate}")
         if not len(self.impostors):
             raise DatasetError("A threshold needs two named people, and val faces; prepare the set with more photos.")
-        allowed = int(false_accept_rate * len(self.impostors) + 1e-9)  # 0.29 * 100 is 28.999…
+        allowed = self.accepted(false_accept_rate)
         if allowed == len(self.impostors):
             return -1.0
         highest_refused = self.impostors[len(self.impostors) - 1 - allowed]
         return float(np.nextafter(highest_refused, np.float32(2)))
+
+    def accepted(self, false_accept_rate: float) -> int:
+        """Return how many of the impostors the threshold of this rate (0-1) accepts."""
+        return math.floor(false_accept_rate * len(self.impostors) + 0.5)
 
     def save(self, folder: Path) -> None:
         """Write ``gallery.npz`` into a run's folder in one step; names travel as JSON, nothing is pickled."""

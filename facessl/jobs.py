@@ -106,7 +106,7 @@ def turn(workspace: Path, run: Run, queue: str) -> Iterator[None]:
     try:
         while (first := _first_living(workspace, folder)) != ticket:
             run.check_stop()
-            _say_once(run, f"Waiting for its turn behind {first.name.split('-', 1)[1] if first else 'another run'}.")
+            _say_once(run, f"Waiting for its turn behind: {_title_of(workspace, first) if first else 'another run'}.")
             time.sleep(_POLL_SECONDS)
         yield
     finally:
@@ -120,6 +120,10 @@ def _first_living(workspace: Path, folder: Path) -> Path | None:
             return ticket
         ticket.unlink(missing_ok=True)  # its worker was killed before it could take it back
     return None
+
+
+def _title_of(workspace: Path, ticket: Path) -> str:
+    return Run(workspace / "runs" / ticket.name.split("-", 1)[1]).title
 
 
 def _say_once(run: Run, message: str) -> None:

@@ -36,8 +36,8 @@ class Watch:
         learnt_from = self.dataset.rows("unlabelled", "train")
         self._known = np.sort(rng.permutation(self.dataset.rows("train"))[:_GALLERY_FACES])
         self._probes = self.dataset.rows("val")
-        self._fitted = np.sort(rng.permutation(learnt_from)[: whitening.FACES])
-        self._watched = self._fitted[:_WATCHED_FACES]
+        fitted = rng.permutation(learnt_from)[: whitening.FACES]
+        self._fitted, self._watched = np.sort(fitted), np.sort(fitted[:_WATCHED_FACES])
         self._views = [views.draw(len(self._watched), self.recipe.views, rng) for _ in "01"]
 
     def __call__(self, epoch: int) -> dict[str, Any]:

@@ -5,18 +5,19 @@ Light to make: torch, OpenCV and scikit-learn are loaded by a background thread 
 
 import hashlib
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import config, dataset, demo, edits, jobs, preparation, registry, runs
-from facessl.config import DemoRecipe, EmbedRecipe, FinetuneRecipe, PretrainRecipe, Recipe, ViewRecipe
+from facessl import config, dataset, demo, edits, jobs, preparation, registry, resolve, runs
+from facessl.config import DemoRecipe, ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
 from facessl.edits import Action
-from facessl.errors import DatasetError, RunError
+from facessl.errors import RunError
 from facessl.kept import Kept
 from facessl.runs import Run
 
@@ -25,28 +26,6 @@ if TYPE_CHECKING:
     from facessl.encoder import Encoder
     from facessl.gallery import Gallery
     from facessl.recognition import FaceAnswer
-
-
-def _title(recipe: Recipe, titles: dict[str, str]) -> str:
-    """Return what a run is called before anybody renames it; ``titles`` are those of the runs there are."""
-    if isinstance(recipe, config.PrepareRecipe):
-        if recipe.parent:
-            return f"Add photos to {recipe.parent}, as {recipe.name}"
-        return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
-    if isinstance(recipe, PretrainRecipe):
-        return f"{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
-    if isinstance(recipe, FinetuneRecipe):
-        start = titles.get(recipe.init, recipe.init)
-        return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
-    assert isinstance(recipe, EmbedRecipe)
-    return f"Map of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
-
-
-def _sets_of(recipe: Recipe) -> tuple[str, ...]:
-    """Return the prepared sets that a recipe works on."""
-    if isinstance(recipe, config.PrepareRecipe):
-        return (recipe.parent,) if recipe.parent else ()
-    return (recipe.dataset, *getattr(recipe, "also", ())) if hasattr(recipe, "dataset") else ()
 
 
 def _mentions(run: Run) -> set[str]:
@@ -144,6 +123,11 @@ class Studio:
             partial.replace(path)
         return path
 
+    def forget_upload(self, path: Path) -> None:
+        """Delete an upload that no run uses."""
+        if not any(str(path) == run.config["recipe"]["path"] for run in self.runs("prepare")):
+            shutil.rmtree(path.parent)
+
     # -- runs ----------------------------------------------------------------------------------------------------
 
     def runs(self, kind: str | None = None) -> list[Run]:
@@ -157,42 +141,18 @@ class Studio:
         """Return the runs that are queued, running or stopping, oldest first."""
         return [run for run in reversed(self.runs()) if run.status().state in runs.ACTIVE]
 
-    def start(self, kind: str, settings: dict[str, Any] | Recipe) -> Run:
+    def start(self, kind: str, settings: dict[str, Any]) -> Run:
         """Check the settings, make a run of this kind and start its worker.
 
         Raises:
             FaceSSLError: The settings cannot work here; nothing was made.
         """
-        recipe = settings if isinstance(settings, Recipe) else config.build(config.RECIPES[kind], settings)
-        if isinstance(recipe, config.PrepareRecipe) and recipe.path:
-            # The worker starts elsewhere, and the set must find its photos again from anywhere.
-            recipe = recipe.model_copy(update={"path": str(Path(recipe.path).expanduser().resolve())})
-        if isinstance(recipe, config.PrepareRecipe) and recipe.parent:
-            name = self.free_name(recipe.parent.split("@")[0])
-            recipe = preparation.version_of(recipe.model_copy(update={"name": name}), self.workspace)
-        self.check(recipe)
-        titles = {run.id: run.title for run in self.runs()}
-        sets = {name: self.dataset(name) for name in _sets_of(recipe)}
-        seen = {name: len(opened.edits) for name, opened in sets.items()}
-        run = runs.create(self.workspace, kind, recipe, title=_title(recipe, titles), edits=seen)
+        recipe = resolve.resolve(kind, settings, self.workspace)
+        seen = {name: len(self.dataset(name).edits) for name in resolve.sets_of(recipe)}
+        title = resolve.title_of(recipe, {run.id: run.title for run in self.runs()})
+        run = runs.create(self.workspace, kind, recipe, title=title, edits=seen)
         jobs.start(self.workspace, run)
         return run
-
-    def check(self, recipe: Recipe) -> None:
-        """Raise FaceSSLError when a recipe refers to something that is not here."""
-        if isinstance(recipe, config.PrepareRecipe):
-            preparation.check(recipe, self.workspace)
-            return
-        assert isinstance(recipe, EmbedRecipe | PretrainRecipe | FinetuneRecipe)
-        for name in _sets_of(recipe):
-            dataset.open_dataset(self.workspace, name)
-        if isinstance(recipe, FinetuneRecipe) and len(self.dataset(recipe.dataset).people) < 2:
-            raise DatasetError(f"{recipe.dataset} has fewer than two named people, so there is nothing to tell apart.")
-        start = recipe.model if isinstance(recipe, EmbedRecipe) else recipe.init
-        if start not in ("scratch", "imagenet", "pixels", "untrained"):
-            parent = runs.find(self.workspace, start)
-            if not (parent.path / "model.json").exists():
-                raise RunError(f"{parent.id} has no trained model yet; wait until it is finished.")
 
     def stop(self, run_id: str) -> None:
         """Ask a run to stop; it keeps its state."""
@@ -214,9 +174,9 @@ class Studio:
             RunError: It is running, or another run builds on it.
         """
         run = self.run(run_id)
-        users = [other.id for other in self.runs() if run.id in _mentions(other)]
+        users = [other for other in self.runs() if run.id in _mentions(other)]
         if users:
-            raise RunError(f"{run.id} is what {users[0]} builds on; delete that first.")
+            raise RunError(f"“{users[0].title}” ({users[0].id}) builds on this run; delete that first.")
         runs.delete(run)
 
     def models(self, dataset_name: str | None = None) -> list[Run]:
@@ -237,14 +197,8 @@ class Studio:
         return demo.newest(self.runs())
 
     def free_name(self, name: str) -> str:
-        """Return ``name``, or ``name@2``, … : a finished set never changes, so a second demo is its own set."""
-        used = {d.name for d in self.datasets()}
-        used |= {run.config["recipe"]["name"] for run in self.runs("prepare")}
-        number = 2
-        candidate = name
-        while candidate in used:
-            candidate, number = f"{name}@{number}", number + 1
-        return candidate
+        """Return ``name``, or ``name@2``, … : a finished set never changes, so another one is its own."""
+        return preparation.free_name(name, self.workspace)
 
     # -- looking at models ---------------------------------------------------------------------------------------
 
@@ -262,7 +216,7 @@ class Studio:
         run = self.run(run_id)
         path = run.path / "gallery.npz"
         if not path.exists():
-            raise RunError(f"{run.id} knows nobody yet: its set has no named people, or it is not finished.")
+            raise RunError(f"{run.id} knows nobody: choose a finished pre-training or fine-tuning on named people.")
         return self._kept.get(("gallery", run.id, _stamp(path)), lambda: Gallery.load(run.path))
 
     def identify(self, run_id: str, image: np.ndarray, false_accept_rate: float = 0.01) -> "list[FaceAnswer]":
@@ -272,12 +226,12 @@ class Studio:
         """
         from facessl import recognition
 
-        run, encoder = self.run(run_id), self.encoder(run_id)
+        run, known, encoder = self.run(run_id), self.gallery(run_id), self.encoder(run_id)
         opened = self.dataset(run.config["recipe"]["dataset"])
         picture = hashlib.sha256(image.tobytes()).hexdigest()
         key = ("found", run.id, _stamp(run.path / "model.json"), str(image.shape), picture)
         found = self._kept.get(key, lambda: recognition.find_faces(encoder, opened, image))
-        return recognition.name_faces(found, self.gallery(run_id), false_accept_rate)
+        return recognition.name_faces(found, known, false_accept_rate)
 
     def sample(self, run_id: str, *, stranger: bool, seed: int) -> tuple[np.ndarray, str] | None:
         """Return a new photo and who is on it, of a known person or a stranger, where the set's source draws people.

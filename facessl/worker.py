@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from facessl import devices, jobs, runs
-from facessl.config import EmbedRecipe
+from facessl.config import EmbedRecipe, FinetuneRecipe
 from facessl.dataset import open_for
 from facessl.errors import FaceSSLError, Stopped
 from facessl.runs import Run
@@ -71,27 +71,33 @@ def _pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import pretraining
 
     result = pretraining.pretrain(run, workspace)
-    return result | _know_people(run, workspace)
+    return result | _know_people(run, workspace, judged_on="val")  # test waits for a classifier
 
 
 def _finetune(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import finetuning
 
     result = finetuning.finetune(run, workspace)
-    return result | _know_people(run, workspace)
+    return result | _know_people(run, workspace, judged_on="test")
 
 
-def _know_people(run: Run, workspace: Path) -> dict[str, Any]:
-    """Give a trained model its gallery, so that it can identify at once; return how well it does so."""
-    from facessl import gallery, recognition
+def _know_people(run: Run, workspace: Path, *, judged_on: str) -> dict[str, Any]:
+    """Give a trained model its gallery, so that it can identify at once; return how well it does so.
+
+    Known are the train photos whose names the run used: a model with few labels knows few photos.
+    """
+    from facessl import finetuning, gallery, recognition
     from facessl.encoder import Encoder
 
     dataset = open_for(run, workspace, run.config["recipe"]["dataset"])
-    rows = dataset.rows("train", "val", "test")
-    if not len(rows) or not dataset.people:
+    recipe = run.recipe()
+    fraction = recipe.label_fraction if isinstance(recipe, FinetuneRecipe) else 1.0
+    if not dataset.people or not len(dataset.rows("train")):
         return {}  # nobody has a name, so there is nobody to know
     run.update(message="Remembering the known faces.")
     encoder = Encoder.from_run(run.path)
+    named = finetuning.labelled_share(dataset, fraction, recipe.seed)
+    rows = np.union1d(named, dataset.rows("val", judged_on))
     embeddings, labels = encoder.embed(dataset.faces[rows]), dataset.labels(rows)
     splits = dataset.crops["split"].to_numpy()[rows]
     known = gallery.build(embeddings, labels, splits, dataset.people, best_of=_BEST_OF)
@@ -99,12 +105,13 @@ def _know_people(run: Run, workspace: Path) -> dict[str, Any]:
     known.save(run.path)
     if not len(known.impostors):
         return {}  # no val faces: it knows people, but not how alike strangers are
-    probes, truth = embeddings[splits == "test"], labels[splits == "test"]
+    probes, truth = embeddings[splits == judged_on], labels[splits == judged_on]
     strangers = recognition.stranger_faces(dataset)
     if len(strangers):
         probes = np.concatenate([probes, encoder.embed(strangers)])
         truth = np.concatenate([truth, np.full(len(strangers), -1)])
-    return {"identification": gallery.evaluate(known, probes, truth, known.threshold())}
+    judged = gallery.evaluate(known, probes, truth, known.threshold())
+    return {"identification": {**judged, "split": judged_on, "known_photos": len(named)}}
 
 
 def _embed(run: Run, workspace: Path) -> dict[str, Any]:

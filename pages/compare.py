@@ -78,14 +78,14 @@ def plain_of(runs: Sequence[Run]) -> list[Score]:
 
 
 def recognised(runs: Sequence[Run], named: dict[str, str]) -> list[Score]:
-    """Show what pre-training alone reaches on ``val``, without having learnt a name."""
+    """Show what pre-training alone reaches on ``val``."""
     scores: list[Score] = []
     for run in runs:
         found = results.val_scores(run)
         scores += [replace(found[0], name=named[run.id]), *found[1:]] if found else []
     if not scores:
         return []
-    st.subheader("Recognising faces without having learnt a name, on the val split", anchor=False)
+    st.subheader("Recognising faces after pre-training, on the val split", anchor=False)
     st.caption("k-NN on frozen features: the vote of the nearest train photos. Not comparable with the table above.")
     unique = {(score.name, round(score.share, 6), score.photos): score for score in scores}
     table(list(unique.values()), "k-NN")

@@ -5,12 +5,12 @@ import streamlit as st
 from facessl.runs import ACTIVE, RESUMABLE
 from pages._shared.backend import studio
 from pages._shared.curves import contact_sheet
-from pages._shared.dataset_view import dataset_view
+from pages._shared.dataset_view import VIEWS
 from pages._shared.prepare_form import prepare_form
 from pages._shared.run_panel import run_panel
 from pages._shared.widgets import choose, open_tab, page_tabs, page_title, pick_dataset
 
-LOOK, PREPARE = "Look at a set", "Prepare a new set"
+PREPARE = "Prepare a new set"
 TABS = "data-tabs"
 STARTED = "data-started"  # the preparation started here, so that its set opens when it is done
 
@@ -22,13 +22,19 @@ def data() -> None:
         "What was taken, and what was refused and why, is all here.",
     )
     open_finished()
-    has_sets = bool(studio().datasets())
-    look, prepare = page_tabs([LOOK, PREPARE], key=TABS, first=LOOK if has_sets else PREPARE)
-    if look.open:
-        with look:
-            look_at_a_set()
-    if prepare.open:
-        with prepare:
+    dataset = pick_dataset(key="data-dataset")
+    tabs = page_tabs([*VIEWS, PREPARE], key=TABS, first=next(iter(VIEWS)) if dataset else PREPARE)
+    for tab, view in zip(tabs, VIEWS.values(), strict=False):
+        if tab.open:
+            with tab:
+                if dataset is None:
+                    st.info(
+                        "There is no prepared set yet. Make one under **Prepare a new set**.", icon=":material/info:"
+                    )
+                else:
+                    view(dataset)
+    if tabs[-1].open:
+        with tabs[-1]:
             prepare_a_set()
 
 
@@ -38,15 +44,7 @@ def open_finished() -> None:
     if run_id and studio().run(run_id).status().state == "finished":
         del st.session_state[STARTED]
         choose("dataset", studio().run(run_id).config["recipe"]["name"], key="data-dataset")
-        open_tab(TABS, LOOK)
-
-
-def look_at_a_set() -> None:
-    dataset = pick_dataset(key="data-dataset")
-    if dataset is None:
-        st.info("There is no prepared set yet. Make one under **Prepare a new set**.", icon=":material/info:")
-        return
-    dataset_view(dataset)
+        open_tab(TABS, next(iter(VIEWS)))
 
 
 def prepare_a_set() -> None:

@@ -36,7 +36,7 @@ def main() -> None:
     maps = [run for run in studio().runs("embed") if run.config["recipe"]["dataset"] == dataset.name]
     with right:
         run = pick_run(maps, "Map", key="embeddings-run")
-    with st.expander("New map", icon=":material/add:", expanded=not maps):
+    with st.expander("New map" if maps else "The first map", icon=":material/add:", expanded=not maps):
         new_map(dataset)
     if run is None:
         return

@@ -51,7 +51,8 @@ def main() -> None:
     done = [run for run in studio().runs("finetune") if run.config["recipe"]["dataset"] == dataset.name]
     with right:
         run = pick_run(done, "Fine-tuned model", key="finetune-run")
-    with st.expander("New fine-tuning", icon=":material/add:", expanded=not done):
+    # Its text says whether there is a run: after the first start it is another expander, and folded.
+    with st.expander("New fine-tuning" if done else "The first fine-tuning", icon=":material/add:", expanded=not done):
         new_run(dataset)
     if run is None:
         return
@@ -95,10 +96,15 @@ def new_run(dataset: FaceDataset) -> None:
     else:
         settings["backbone"] = plugin_select("backbones", "Network", key="finetune-backbone", default="resnet18")
     device = studio().device()
-    defaults = device_defaults("finetune", device.kind) if device else {}
+    # A linear layer learns with other steps than a whole network, and on faces as they are.
+    defaults = FinetuneRecipe(mode=mode).model_dump(exclude={"views"})
+    if mode == "frozen":
+        hide.append("views")
+    elif device:
+        defaults |= device_defaults("finetune", device.kind)
     with st.form("finetune-form", border=False):
         main_fields = ("epochs", "learning_rate", "batch_size", "image_size")
-        settings |= recipe_form(FinetuneRecipe, key="finetune", defaults=defaults, hide=hide, main=main_fields)
+        settings |= recipe_form(FinetuneRecipe, key=f"finetune-{mode}", defaults=defaults, hide=hide, main=main_fields)
         named = len(dataset.rows("train"))
         st.caption(
             f"{dataset.name} names {count(len(dataset.people), 'person', 'people')} on {count(named, 'train photo')}. "
@@ -143,8 +149,9 @@ def show_result(run: Run, dataset: FaceDataset) -> None:
         found = result["metrics"]
         column.metric(
             f"top-{k}", percent(found[f"top{k}"]), border=True, delta_color="off", delta_arrow="off",
-            delta="95 %: " + " – ".join(percent(end) for end in found[f"top{k}_interval"]),
-            help="The right name is first." if k == 1 else f"The right name is among the first {k}.",
+            delta="95 %: " + " – ".join(percent(end) for end in found[f"top{k}_interval"] or (None, None)),
+            help="The right name is first." if k == 1 else f"The right name is among the first {k}. "
+            "A dash where there are no more people than that.",
         )  # fmt: skip
     st.subheader("Against plain methods", anchor=False)
     table, curve = st.columns([3, 2], gap="medium")

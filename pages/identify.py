@@ -28,7 +28,6 @@ class Asked:
 
 
 _RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-_FEW_IMPOSTORS = 100  # below this a rate of 1 % rests on less than one photo
 _SHOWN_WIDTH = 1280  # a photo is sent to the browser no wider than this
 _WAYS = {"upload": "Upload a photo", "camera": "Take a photo", "sample": "Try a sample"}
 
@@ -76,10 +75,11 @@ def rate_slider(run: Run) -> float:
         f"{count(len(known.people), 'person is', 'people are')} known. The threshold is a similarity of "
         f"**{threshold:.3f}**; it follows from {count(impostors, 'impostor')} of the `val` split."
     )
-    if impostors * rate < 1:
+    let_in = known.accepted(rate)
+    if not let_in:
         text += f" They are too few to measure {rate * 100:g} %, so it lies just above the most similar one."
-    elif impostors < _FEW_IMPOSTORS:
-        text += " They are few, so take the rate as a rough one."
+    else:
+        text += f" It lets {let_in} of them through ({percent(let_in / impostors)})."
     st.caption(text)
     with st.expander("What the threshold rests on", icon=":material/rule:"):
         threshold_evidence(run, known, threshold)
@@ -99,7 +99,8 @@ def threshold_evidence(run: Run, known: "Gallery", threshold: float) -> None:
     known_people, strangers = measured.get("known", {}), measured.get("strangers", {})
     if known_people.get("photos"):
         st.caption(
-            f"Measured at 1 % on {count(known_people['photos'], 'test photo')} of known people: "
+            f"Measured at 1 % on {count(known_people['photos'], measured.get('split', 'test') + ' photo')} of known "
+            f"people: "
             f"{percent(known_people['right'])} named rightly, {percent(known_people['wrong'])} taken for somebody "
             f"else, {percent(known_people['unknown'])} called unknown."
         )
@@ -151,21 +152,22 @@ def show_photo(asked: Asked, answers: list[FaceAnswer]) -> None:
     """Show the photo with its faces numbered and, of a drawn one, whether the answer is right."""
     st.image(with_boxes(asked.image, answers), width="stretch", output_format="JPEG", alt="The photo, its faces framed")
     if asked.person and len(answers) == 1:
-        right, sentence = judged(asked, answers[0].answer.person)
-        st.markdown(f":{'green' if right else 'orange'}-badge[{'Right' if right else 'Wrong'}] {sentence}")
+        verdict, colour, sentence = judged(asked, answers[0].answer.person)
+        st.markdown(f":{colour}-badge[{verdict}] {sentence}")
     elif asked.person:
         st.markdown(f"Really: **{plain(asked.person)}**.")
 
 
-def judged(asked: Asked, person: str | None) -> tuple[bool, str]:
-    """Return whether the answer is right, and what it should have been."""
+def judged(asked: Asked, person: str | None) -> tuple[str, str, str]:
+    """Return whether the answer is right in a word, the word's colour, and what it should have been."""
     name = f"Really: **{plain(asked.person)}**"
+    if asked.stranger and person is None:
+        return "Right", "green", f"{name}, whom this model never met, so *unknown* is the answer."
     if asked.stranger:
-        ending = "so *unknown* is the answer." if person is None else "so nobody should have been named."
-        return person is None, f"{name}, whom this model never met, {ending}"
+        return "Wrong", "red", f"{name}, whom this model never met, so nobody should have been named."
     if person is None:
-        return False, f"{name}, who is known, but not recognised at this threshold."
-    return person == asked.person, f"{name}."
+        return "Not recognised", "orange", f"{name}, who is known, but not alike enough at this threshold."
+    return ("Right", "green", f"{name}.") if person == asked.person else ("Wrong", "red", f"{name}.")
 
 
 def show_answers(dataset: FaceDataset, answers: list[FaceAnswer]) -> None:

@@ -126,9 +126,8 @@ def watch_runs(runs: list[Run]) -> None:
     if status.state == "finished":
         lead_on(run)
     settings_of(run)
-    all_runs(runs)
-    if status.state not in ACTIVE:
-        delete(run)
+    # Lives as long as anything does: a waiting run turns into a running one while somebody looks.
+    st.fragment(all_runs, run_every=3.0 if any(r.status().state in ACTIVE for r in runs) else None)(runs)
 
 
 def lead_on(run: Run) -> None:
@@ -187,23 +186,14 @@ def row_of(run: Run) -> dict[str, Any]:
         "pixels": as_percent(start.get("knn_pixels")),
         "untrained": as_percent(start.get("knn_accuracy")),
         "Loss": now.get("loss"),
-        "Images/s": round(status.images_per_second),
+        "Images/s": round(status.images_per_second) or None,
         "Time": duration(status.seconds),
+        "Id": run.id[-4:],
     }
 
 
 def as_percent(share: float | None) -> float | None:
     return None if share is None else share * 100
-
-
-def delete(run: Run) -> None:
-    with st.popover("Delete this run", icon=":material/delete:", type="tertiary"):
-        st.markdown("Its curves and what it learnt are gone then.")
-        if st.button("Delete it", type="primary", key=f"delete-{run.id}"):
-            with shown_errors():
-                studio().delete(run.id)
-                st.session_state.pop("pretrain-run", None)
-                st.rerun()
 
 
 pretrain()

@@ -10,6 +10,7 @@ from facessl.errors import RecipeError
 from pages._shared.backend import studio
 from pages._shared.forms import recipe_form
 from pages._shared.widgets import empty_state, face_grid, page_title, pick_dataset
+from pages._shared.words import plain
 
 CARRIED = "carried_views"  # what Pre-train takes over; the key of no widget
 MORE = 24  # views in the grid, the two large ones apart
@@ -57,7 +58,8 @@ def pick_face(dataset: FaceDataset) -> np.ndarray:
             st.session_state[key] = int(np.random.default_rng().integers(len(rows)))
         number = st.number_input("Face", 0, len(rows) - 1, key=key, help=f"0 to {len(rows) - 1}.")
         row = int(rows[number])
-        st.caption(f"{dataset.crops['person'].iloc[row] or 'Nobody has said who this is'}, as prepared")
+        who = dataset.crops["person"].iloc[row]
+        st.caption(f"{plain(who) if who else 'Nobody has said who this is'}, as prepared")
     with picture:
         face_grid([dataset.faces[row]], width=140)
     return np.asarray(dataset.faces[row])

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from facessl import config, runs
+from facessl import config, resolve, runs
 from facessl.runs import Run
-from facessl.studio import Studio
 
 DATA = Path(os.environ.get("FACESSL_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -32,7 +31,7 @@ def run_here(workspace: Path, kind: str, *, edits: dict[str, int] | None = None,
     from facessl import worker
 
     recipe = config.build(config.RECIPES[kind], settings)
-    Studio(workspace).check(recipe)
+    resolve.check(recipe, workspace)
     run = runs.create(workspace, kind, recipe, title=f"a {kind} of the tests", edits=edits)
     niceness = os.nice
     os.nice = lambda step: 0  # type: ignore[assignment]  # the test process keeps its priority

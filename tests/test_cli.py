@@ -6,9 +6,11 @@ from pathlib import Path
 import cv2
 import pytest
 
-from facessl import config
+from facessl import config, resolve, runs
 from facessl.cli import main
+from facessl.errors import FaceSSLError, RecipeError
 from facessl.studio import Studio
+from tests.tiny import make_set
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, object, str]:
@@ -91,3 +93,55 @@ def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
         carriers = {carried_by for _, _, carried_by in recipe.PLUGINS} | {"views", "quality"}
         for name in recipe.model_fields.keys() - carriers:
             assert f"--{name.replace('_', '-')}" in shown, f"{kind} has no flag for {name}"
+
+
+def test_a_run_may_be_named_by_the_end_of_its_id_and_brings_its_network(tmp_path: Path) -> None:
+    """What the README promises; the recipe then holds the whole id, and what the network was trained with."""
+    make_set(tmp_path)
+    pretraining = config.build(config.PretrainRecipe, {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 48})
+    run = runs.create(tmp_path, "pretrain", pretraining, title="a test's")
+    runs.write_json(run.path / "model.json", {})
+    end = run.id[-4:]
+    recipe = resolve.resolve("finetune", {"dataset": "tiny", "init": end}, tmp_path)
+    assert (recipe.init, recipe.backbone, recipe.image_size) == (run.id, "tinyvgg", 48)
+    assert resolve.resolve("embed", {"dataset": "tiny", "model": end}, tmp_path).model == run.id
+    with pytest.raises(RecipeError, match="image_size 48, not 64"):
+        resolve.resolve("finetune", {"dataset": "tiny", "init": end, "image_size": "64"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "sentence"),
+    [
+        ("pretrain", {"device": "cuda"}, "cuda"),
+        ("finetune", {"init": "nothing"}, "no run"),
+        ("embed", {"seed": 2**32}, "seed"),
+        ("finetune", {"dataset": "alone"}, "fewer than two"),
+        ("finetune", {"dataset": "untested"}, "no test faces"),
+        ("pretrain", {"dataset": "single"}, "too few faces"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_there_is_a_run(kind, settings, sentence, tmp_path: Path) -> None:
+    make_set(tmp_path)
+    make_set(tmp_path, "alone", people=1)
+    make_set(tmp_path, "untested", people=2, photos=4)
+    make_set(tmp_path, "single", people=0, unnamed=1)
+    with pytest.raises(FaceSSLError, match=sentence):
+        Studio(tmp_path).start(kind, {"dataset": "tiny", **settings})
+    assert Studio(tmp_path).runs() == []
+
+
+def test_a_wrong_flag_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["identify", "--model", "x", "--false-accept-rate", "abc", "y.jpg"])
+    err = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert err.count("\n") == 1 and "a share lies between 0 and 1, got 'abc'" in err
+
+
+@pytest.mark.parametrize("name", ["my demo", "", "../x"])
+def test_a_demo_with_an_impossible_name_is_refused_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], name: str, tmp_path: Path
+) -> None:
+    assert main(["demo", "--name", name, "--workspace", str(tmp_path)]) == 1
+    assert "letters, digits" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -59,12 +59,17 @@ def test_an_impostor_scores_its_best_against_other_people(known: Gallery):
     assert known.genuine == pytest.approx(sorted(genuine), abs=1e-6)
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.01, 0.05, 0.1, 0.29, 0.5, 0.999, 1.0])
-def test_the_threshold_is_the_least_that_keeps_the_rate(rate: float):
-    scores = np.random.default_rng(0).uniform(-0.2, 0.9, 100).astype(np.float32)
-    threshold = with_impostors(*scores).threshold(rate)
-    assert np.mean(scores >= threshold) <= rate
-    assert np.mean(scores >= np.float32(threshold) - np.float32(2e-7)) > rate or rate == 1
+@pytest.mark.parametrize("count", [96, 100, 49, 1000])
+@pytest.mark.parametrize("rate", [0.0, 0.001, 0.01, 0.05, 0.1, 0.29, 0.5, 0.999, 1.0])
+def test_the_threshold_accepts_the_share_nearest_to_the_rate(rate: float, count: int):
+    scores = np.random.default_rng(0).uniform(-0.2, 0.9, count).astype(np.float32)
+    known = with_impostors(*scores)
+    threshold = known.threshold(rate)
+    accepted = int(np.sum(scores >= threshold))
+    assert accepted == known.accepted(rate)
+    assert abs(accepted / count - rate) <= min(abs(other / count - rate) for other in range(count + 1)) + 1e-12
+    # The least such threshold: anything lower lets one more in.
+    assert np.sum(scores >= np.float32(threshold) - np.float32(2e-7)) > accepted or accepted == count
 
 
 def test_few_impostors_put_the_threshold_just_above_the_highest():

@@ -75,6 +75,6 @@ def largest_first(faces: Sequence[Face]) -> list[Face]:
 
 def inside(box: Box, width: int, height: int) -> Box:
     """Return the part of a box that lies in the photo."""
-    x, y, w, h = box
+    x, y, w, h = (float(value) for value in box)
     x0, y0 = max(0.0, x), max(0.0, y)
     return (x0, y0, min(x + w, width) - x0, min(y + h, height) - y0)

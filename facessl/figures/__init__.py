@@ -8,6 +8,7 @@ from facessl.figures._answers import confusion, impostor_histogram, similarity_b
 from facessl.figures._curves import accuracy_curves, compared_curves, knn_curve, loss_curve
 from facessl.figures._faces import embedding_map, photos_per_person
 from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
+from facessl.figures._sets import folder_sizes, histogram, sizes, split_shares, too_many_for_bars, two_histograms
 
 __all__ = [
     "ACCENT",
@@ -18,9 +19,15 @@ __all__ = [
     "compared_curves",
     "confusion",
     "embedding_map",
+    "folder_sizes",
+    "histogram",
     "impostor_histogram",
     "knn_curve",
     "loss_curve",
     "photos_per_person",
     "similarity_bars",
+    "sizes",
+    "split_shares",
+    "too_many_for_bars",
+    "two_histograms",
 ]

@@ -95,6 +95,8 @@ def _lines(lines: Sequence[tuple[str, str, list[int], list[float]]], *, title: s
         )  # fmt: skip
     layout(figure, height=320, legend=ABOVE, showlegend=len(lines) > 1, hovermode="closest")
     figure.update_xaxes(title="epoch", showgrid=False, dtick=1 if last <= 10 else None, tickformat="d")
+    if last <= 1:
+        figure.update_xaxes(range=[-0.1, 1.1])  # around a single point plotly invents negative epochs
     figure.update_yaxes(title=title, rangemode="tozero")
     return figure
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facessl.figures._look import ABOVE, ACCENT, BELOW, GREY, NAMED_UP_TO, PALETTE, layout, look, name_axis, short
+from facessl.figures._look import ABOVE, ACCENT, BELOW, GREY, NAMED_UP_TO, layout, look, name_axis, short
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_SPLIT_COLOURS = {"train": ACCENT, "val": "#d9a441", "test": "#a54612", "unlabelled": GREY}
+SPLIT_COLOURS = {"train": ACCENT, "val": "#d9a441", "test": "#a54612", "unlabelled": GREY}
 _WEBGL_FROM = 1000  # points; SVG is sharper below, and stalls the browser above
 
 
@@ -35,7 +35,7 @@ def photos_per_person(people: Sequence[str], counts: Mapping[str, Sequence[int]]
         lengths = [int(numbers[i]) for i in order]
         figure.add_bar(
             x=lengths if named else places, y=places if named else lengths, orientation="h" if named else "v",
-            name=split, marker={"color": _SPLIT_COLOURS.get(split, GREY), "line": {"width": 0}},
+            name=split, marker={"color": SPLIT_COLOURS.get(split, GREY), "line": {"width": 0}},
             customdata=[escape(people[i]) for i in order],
             hovertemplate=f"%{{customdata}}: %{{{'x' if named else 'y'}}} in {split}<extra></extra>",
         )  # fmt: skip
@@ -81,7 +81,7 @@ def embedding_map(
             marker={**look(group), "size": 6 if many else 9, "opacity": 0.85, "line": {"width": 0}},
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"color": GREY, "opacity": 0.2}},
         ))  # fmt: skip
-    few = len(figure.data) <= len(PALETTE)
+    few = len(figure.data) <= NAMED_UP_TO  # beside the map their names would take half of a phone
     legend = BELOW if few else {"font": {"size": 13}, "itemsizing": "constant", "tracegroupgap": 0}
     layout(figure, height=560, dragmode="lasso", hovermode="closest", legend=legend, uirevision="map")
     blank = {"showgrid": False, "showticklabels": False, "zeroline": False, "title": None}

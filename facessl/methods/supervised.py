@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "Supervised"
+NEEDS_NAMES = True
 REFERENCE = "Softmax regression on the backbone's features, trained through it"
 
 

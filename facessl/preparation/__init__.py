@@ -13,7 +13,7 @@ from typing import Any
 
 from facessl import registry, runs
 from facessl.config import PrepareRecipe
-from facessl.dataset import open_for
+from facessl.dataset import list_datasets, open_for
 from facessl.errors import DatasetError
 from facessl.preparation._chunks import CHUNK, Crew, open_recipe_source
 from facessl.preparation._inherit import Inherited, version_of
@@ -22,7 +22,7 @@ from facessl.preparation._plan import Plan, make_plan
 from facessl.runs import Run
 from facessl.sources import Source
 
-__all__ = ["check", "open_recipe_source", "prepare", "version_of"]
+__all__ = ["check", "free_name", "open_recipe_source", "prepare", "version_of"]
 
 
 def check(recipe: PrepareRecipe, workspace: Path) -> None:
@@ -36,6 +36,16 @@ def check(recipe: PrepareRecipe, workspace: Path) -> None:
         plugin.check(recipe.plugin_options("sources"), recipe.path)
     else:
         open_recipe_source(recipe).close()
+
+
+def free_name(name: str, workspace: Path) -> str:
+    """Return ``name``, or ``name@2``, … where a set or a preparation has it already."""
+    used = {opened.name for opened in list_datasets(workspace)}
+    used |= {run.config["recipe"]["name"] for run in runs.list_all(workspace) if run.kind == "prepare"}
+    candidate, number = name, 2
+    while candidate in used:
+        candidate, number = f"{name}@{number}", number + 1
+    return candidate
 
 
 def prepare(run: Run, workspace: Path) -> dict[str, Any]:

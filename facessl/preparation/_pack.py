@@ -194,6 +194,7 @@ class Preview:
     """A sheet of the latest faces, for whoever watches."""
 
     _COLUMNS, _ROWS, _SIDE, _EVERY = 12, 4, 80, 2.0
+    _OF_EACH = 3  # faces of a part
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -204,7 +205,8 @@ class Preview:
         """Take up a finished part; write the sheet every two seconds."""
         import cv2
 
-        for face in _pictures(building, index):
+        faces = _pictures(building, index)
+        for face in faces[:: max(1, len(faces) // self._OF_EACH)][: self._OF_EACH]:  # of many people, not of one
             self._latest.append(cv2.resize(face, (self._SIDE, self._SIDE), interpolation=cv2.INTER_AREA))
         if self._latest and time.monotonic() - self._written > self._EVERY:
             self._write()

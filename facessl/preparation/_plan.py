@@ -86,6 +86,9 @@ def split_by_folders(counts: Sequence[int], recipe: PrepareRecipe, scratch: Path
         splitfolders.ratio(tree, output=parted, seed=recipe.split_seed, ratio=shares, move=True)
         for file in parted.glob("*/*/*"):
             splits[int(file.parent.name)][int(file.name)] = file.parent.parent.name
+    for lot in splits:
+        if lot and "train" not in lot:
+            lot[0] = "train"  # of so few photos split-folders gives none to train, and nobody could be known by them
     return splits
 
 

@@ -47,9 +47,9 @@ def allowed(path: str | Path) -> Path:
     Raises:
         SourceError: The path lies elsewhere, or cannot be one.
     """
+    if not str(path).strip() or "\0" in str(path):
+        raise SourceError("That is no path; say where the photos are.")
     roots = os.environ.get("FACESSL_PHOTO_ROOTS")
-    if "\0" in str(path):
-        raise SourceError("That is no path; check what was typed.")
     # realpath and not resolve(): a link that leads to itself is no reason to fail here
     place = Path(os.path.realpath(Path(path).expanduser()))
     if roots is None or any(

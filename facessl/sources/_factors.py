@@ -38,11 +38,11 @@ class Nuisance:
     light_elevation: Spread = Spread(15, 60)
     light_strength: Spread = Spread(0.6, 1.2)
     ambient: Spread = Spread(0.35, 0.75)
-    warmth: Spread = Spread(-2, 2)  # colour temperature: blue … orange
-    tint: Spread = Spread(-2.2, 2.2)  # green … magenta
-    exposure: Spread = Spread(-1.5, 1.0)  # stops
+    warmth: Spread = Spread(-1.4, 1.4)  # colour temperature: blue … orange
+    tint: Spread = Spread(-1.1, 1.1)  # green … magenta
+    exposure: Spread = Spread(-1.5, 0.75)  # stops
     contrast: Spread = Spread(0.6, 1.6)
-    saturation: Spread = Spread(0.3, 1.8)
+    saturation: Spread = Spread(0.4, 1.45)
     smile: Spread = Spread(-0.3, 1.0)
     mouth_open: Spread = Spread(0, 0.5, 2.5, one_sided=True)
     eyes_open: Spread = Spread(1.08, 0.7, 2.0, one_sided=True)  # 1: relaxed

@@ -39,16 +39,13 @@ class Tree:
     def _taken(self, folder: str, entry: "os.DirEntry[str]") -> str | None:
         """Take up a file, count what is left out, or return the path of a folder that is to be listed."""
         path = folder + entry.name
-        if entry.is_dir():
-            if not entry.is_symlink():
-                return path + "/"
-            self._left_out["links to folders, which are not followed"] += 1
+        if entry.is_dir(follow_symlinks=False):
+            return path + "/"
+        reason = self._reason_against(path, entry)
+        if reason:
+            self._left_out[reason] += 1
         else:
-            reason = self._reason_against(path, entry)
-            if reason:
-                self._left_out[reason] += 1
-            else:
-                self.files.append(path)
+            self.files.append(path)
         return None
 
     def _reason_against(self, path: str, entry: "os.DirEntry[str]") -> str | None:
@@ -56,11 +53,17 @@ class Tree:
             return "files whose names are not UTF-8"
         if is_left_behind(path.split("/")):
             return "what systems leave behind (.DS_Store, __MACOSX and the like)"
-        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(self._root):
+        if entry.is_symlink():
+            return self._reason_against_link(entry.path)
+        return None if entry.is_file(follow_symlinks=False) else NO_FILES
+
+    def _reason_against_link(self, path: str) -> str | None:
+        # os.path and not the entry's own methods, which raise where a link leads to itself
+        if os.path.isdir(path):  # noqa: PTH112
+            return "links to folders, which are not followed"
+        if not Path(os.path.realpath(path)).is_relative_to(self._root):
             return "links that lead out of the folder"
-        if not entry.is_file():
-            return NO_FILES
-        return None
+        return None if os.path.isfile(path) else NO_FILES  # noqa: PTH113
 
     def head(self, file: str) -> bytes:
         """Return the first bytes of a file; none where they cannot be read."""

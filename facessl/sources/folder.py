@@ -123,7 +123,8 @@ def _pictures(store: _Store, name: str) -> tuple[list[str], list[str]]:
             pictures.append(file)
         else:
             others[suffix(file) or "no ending"] += 1
-    kinds = ", ".join(f"{number:,} × {shown(kind)}" for kind, number in others.most_common(5))
+    most = sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))[:5]
+    kinds = ", ".join(f"{number:,} × {shown(kind)}" for kind, number in most)
     if not pictures:
         there = f"only other files ({kinds})" if others else "nothing in it"
         raise SourceError(f"{shown(name)} holds no photos, {there}; give a folder or zip with pictures.")

@@ -91,13 +91,14 @@ def _local(path: str | Path) -> Path:
 def _read_mat(path: Path) -> np.ndarray:
     """Return the faces of the published MATLAB file, (400, 64, 64) uint8; it stores each by columns."""
     from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import MatReadError
 
     try:
         known = {name: shape for name, shape, _ in whosmat(path)}  # before anything is unpacked
         if known.get("faces") != (SIDE * SIDE, PEOPLE * EACH):
             raise ValueError("no such faces")
         faces = np.asarray(loadmat(path, variable_names=["faces"])["faces"], dtype=np.float32)
-    except _DAMAGE as error:
+    except (*_DAMAGE, MatReadError) as error:
         raise SourceError(f"{shown(path.name)} is not {_FILE} as published, or damaged; download it again.") from error
     return _as_bytes(faces.T.reshape(-1, SIDE, SIDE).transpose(0, 2, 1))
 

@@ -33,7 +33,7 @@ class Options(BaseModel):
     people: int = Field(24, ge=2, le=1000, description="how many people are drawn")
     photos: int = Field(40, ge=1, le=1000, description="photos of each of them")
     photo_size: int = Field(256, ge=64, le=1024, description="side of a photo in pixels")
-    seed: int = Field(0, ge=0, description="another seed draws other people")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Another seed draws other people")
     first_person: int = Field(0, ge=0, description="index of the first person; a high one draws strangers")
     unnamed: int = Field(0, ge=0, le=100_000, description="further photos, of further people, that nobody has named")
 

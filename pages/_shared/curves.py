@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from facessl.runs import Run
+from facessl import registry
+from facessl.runs import ACTIVE, Run
 from pages._shared.words import count, percent
 
 CHART = {"displayModeBar": False}
@@ -19,7 +20,7 @@ def contact_sheet(run: Run) -> None:
         # Sent along and not by an address: a sheet that is renewed each second would flicker while it loads.
         picture = base64.b64encode(sheet.read_bytes()).decode()
         st.html(f'<img src="data:image/jpeg;base64,{picture}" alt="The latest faces" style="{SHEET}">')
-    else:
+    elif run.status().state in ACTIVE:
         st.caption("The first faces appear here in a moment.")
 
 
@@ -33,9 +34,10 @@ def pretrain_curves(run: Run, *, key: str) -> None:
         return
     from facessl import figures
 
+    works = run.status().state in ACTIVE
     if rows[0].get("knn_accuracy") is None:
         st.caption("This set has no named faces in its val part, so there is no k-NN accuracy to show.")
-        _loss(rows, key)
+        _loss(rows, key, works=works)
         return
     left, right = st.columns(2, gap="medium")
     with left:
@@ -43,11 +45,12 @@ def pretrain_curves(run: Run, *, key: str) -> None:
         figure = figures.knn_curve(rows, rows[0].get("knn_pixels"), rows[0]["knn_accuracy"])
         st.plotly_chart(figure, key=f"{key}-knn", config=CHART)
     with right:
-        _loss(rows, key)
-    st.markdown(pretrain_sentence(rows))
+        _loss(rows, key, works=works)
+    method = registry.load("methods", run.config["recipe"]["method"])
+    st.markdown(pretrain_sentence(rows, named=getattr(method, "NEEDS_NAMES", False)))
 
 
-def _loss(rows: list[dict[str, Any]], key: str) -> None:
+def _loss(rows: list[dict[str, Any]], key: str, *, works: bool) -> None:
     from facessl import figures
 
     learnt = [row for row in rows if "loss" in row]
@@ -55,10 +58,10 @@ def _loss(rows: list[dict[str, Any]], key: str) -> None:
     if learnt:
         st.plotly_chart(figures.loss_curve(learnt, learnt[-1].get("chance")), key=f"{key}-loss", config=CHART)
     else:
-        st.caption("The first epoch is running.")
+        st.caption("The first epoch is running." if works else "It ended before its first epoch did.")
 
 
-def pretrain_sentence(rows: list[dict[str, Any]]) -> str:
+def pretrain_sentence(rows: list[dict[str, Any]], *, named: bool = False) -> str:
     """Return in one sentence whether it learns, with what it is compared to; "" when nothing was measured."""
     measured = [row for row in rows if row.get("knn_accuracy") is not None]
     if len(measured) < 2 or "loss" not in measured[-1]:
@@ -68,7 +71,8 @@ def pretrain_sentence(rows: list[dict[str, Any]]) -> str:
     best = max(start["knn_accuracy"], pixels or 0.0)
     of = f" of {count(start['knn_photos'], 'photo')}" if "knn_photos" in start else ""
     text = (
-        f"Without a single name it now finds {percent(now)}{of} next to the right person; "
+        f"{'From the names' if named else 'Without a single name'} it now finds {percent(now)}{of} next to the right "
+        f"person; "
         f"the untrained network {percent(start['knn_accuracy'])}"
     )
     text += f", normalised pixels {percent(pixels)}." if pixels is not None else "."

@@ -114,21 +114,21 @@ def demo_result(demo: list[Run]) -> None:
     classifier = by_kind["finetune"]
     named = (classifier.result() or {}).get("metrics", {})
     with st.container(border=True):
-        columns = st.grid(4, min_column_width=150)
+        columns = st.grid(5, min_column_width=150)
         if learnt.get("knn_accuracy") is not None:
             gain = learnt["knn_accuracy"] - max(learnt["knn_pixels"], learnt["knn_untrained"])
             columns.metric(
-                "k-NN accuracy, learnt without names", percent(learnt["knn_accuracy"]), f"{gain * 100:+.1f} points",
-                delta_description="over both",
+                "k-NN, no names", percent(learnt["knn_accuracy"]), f"{gain * 100:+.1f} points",
                 help="Each val face is named by a vote of its nearest train faces. "
-                "The gain is over the better of the other two.",
+                "The gain is over the best of those beside it.",
             )  # fmt: skip
-            columns.metric("… of normalised pixels", percent(learnt["knn_pixels"]))
-            columns.metric("… of the untrained network", percent(learnt["knn_untrained"]))
+            columns.metric("Normalised pixels", percent(learnt["knn_pixels"]), help="Mean and contrast removed.")
+            columns.metric("Raw pixels", percent(learnt.get("knn_raw_pixels")), help="As they are.")
+            columns.metric("Untrained net", percent(learnt["knn_untrained"]))
         if named.get("top1") is not None:
             columns.metric(
-                "Top-1 on test, fine-tuned", percent(named["top1"]),
-                help="Share of test photos whose first answer is the right person, after learning from the names.",
+                "Top-1 on test", percent(named["top1"]),
+                help="Share of test photos named rightly by the fine-tuned network.",
             )  # fmt: skip
         st.markdown(named_sentence(classifier))
         if st.button("Now identify a face", type="primary", icon=":material/person_search:"):

@@ -1,5 +1,7 @@
 """The form that starts a preparation: where the photos are, and what shall become of them."""
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import streamlit as st
 
 from facessl import registry
 from facessl.config import PrepareRecipe
+from facessl.errors import FaceSSLError
 from pages._shared.backend import studio
 from pages._shared.forms import plugin_options, plugin_select, recipe_form
 from pages._shared.widgets import shown_errors
@@ -30,7 +33,7 @@ def prepare_form() -> str | None:
             help="Photos can be added to a set: a new version of it is made, and what learnt from the old keeps it.",
         )  # fmt: skip
     upload, path = _where() if source in WITH_PATH else (None, "")
-    suggested = studio().free_name(parent.split("@")[0] or _suggested_name(source, upload, path))
+    suggested = studio().free_name(parent.split("@", maxsplit=1)[0] or _suggested_name(source, upload, path))
     with st.form("prepare"):
         plugin = registry.load("sources", source)
         settings: dict[str, Any] = {"name": suggested, "parent": parent}
@@ -53,9 +56,13 @@ def prepare_form() -> str | None:
     if not pressed:
         return None
     with shown_errors():
-        if upload is not None:
-            path = str(studio().keep_upload(upload.name, upload.getvalue()))
-        return studio().start("prepare", {**settings, "source": source, "path": path}).id
+        kept = studio().keep_upload(upload.name, upload.getvalue()) if upload is not None else None
+        try:
+            return studio().start("prepare", {**settings, "source": source, "path": str(kept or path)}).id
+        except FaceSSLError:
+            if kept is not None:
+                studio().forget_upload(kept)  # nobody can use what was refused
+            raise
     return None
 
 
@@ -73,5 +80,5 @@ def _suggested_name(source: str, upload: Any, path: str) -> str:
     if source not in WITH_PATH:
         return {"synthetic": "demo"}.get(source, source)
     stem = Path(upload.name if upload is not None else path).stem.lower()
-    plain = "".join(c if c.isalnum() else "-" for c in stem).strip("-")
-    return plain[:50] or "photos"
+    letters = "".join(c if unicodedata.category(c)[0] in "LMN" else "-" for c in stem)
+    return re.sub("-+", "-", letters).strip("-")[:50] or "photos"

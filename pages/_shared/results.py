@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facessl import registry
 from facessl.metrics import wilson_interval
 from facessl.runs import Run, read_json
 from pages._shared.words import count, percent
@@ -54,7 +55,8 @@ def val_scores(run: Run) -> list[Score]:
         return Score(name, how, "k-NN", "val", photos, share, low, high, None, run.id)
 
     plain = {"knn_untrained": "Untrained network", "knn_pixels": "Normalised pixels", "knn_raw_pixels": "Raw pixels"}
-    scores = [score(run.title, "frozen", found["knn_accuracy"])]
+    named = getattr(registry.load("methods", run.config["recipe"]["method"]), "NEEDS_NAMES", False)
+    scores = [score(run.title, "frozen, learnt from names" if named else "frozen", found["knn_accuracy"])]
     scores += [score(name, "plain method", found[key]) for key, name in plain.items() if found.get(key) is not None]
     return scores
 

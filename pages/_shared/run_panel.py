@@ -7,7 +7,7 @@ import streamlit as st
 from facessl.runs import ACTIVE, RESUMABLE, Run, Status
 from pages._shared.backend import studio
 from pages._shared.widgets import shown_errors, state_badge
-from pages._shared.words import duration
+from pages._shared.words import duration, plain
 
 
 def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, every: float = 1.5) -> Status:
@@ -41,11 +41,13 @@ def run_header(run: Run, status: Status, *, key: str) -> None:
             state_badge(status.state)
         st.space("stretch")
         run_button(run, status, key=key)
+        if status.state not in ACTIVE:
+            delete_button(run, status, key=key)
     if status.state in ACTIVE:
         st.progress(progress_share(status), text=status.message or "Starting.")
         st.caption(progress_text(status))
     elif status.state == "failed":
-        st.error(status.error or "It failed without saying why; its log below may.", icon=":material/error:")
+        st.error(plain(status.error) or "It failed without saying why; its log below may.", icon=":material/error:")
     elif status.state in RESUMABLE:
         st.info(f"{status.message} Its work is kept: **Resume** goes on from there.", icon=":material/info:")
     elif figures := progress_text(status):
@@ -67,6 +69,17 @@ def run_button(run: Run, status: Status, *, key: str) -> None:
         with shown_errors():
             studio().resume(run.id)
             st.rerun()
+
+
+def delete_button(run: Run, status: Status, *, key: str) -> None:
+    """Offer to delete a run and what it learnt; one click is not enough."""
+    made = run.kind == "prepare" and status.state == "finished"
+    with st.popover("", icon=":material/delete:", type="tertiary", help="Delete this run"):
+        st.markdown("The set that it made stays." if made else "Its figures and what it learnt are gone then.")
+        if st.button("Delete it", type="primary", key=f"{key}-delete-{run.id}"):
+            with shown_errors():
+                studio().delete(run.id)
+                st.rerun()
 
 
 def progress_share(status: Status) -> float:

@@ -15,7 +15,7 @@ from facessl.images import encode_jpeg
 from facessl.runs import Run
 from pages._shared.backend import studio
 from pages._shared.frame import through_the_frame
-from pages._shared.words import STATES
+from pages._shared.words import STATES, plain
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_tab_container import TabContainer
@@ -29,7 +29,7 @@ def shown_errors() -> Iterator[None]:
     try:
         yield
     except FaceSSLError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")  # it may quote a path or a name
 
 
 def page_title(title: str, explained: str) -> None:
@@ -83,6 +83,12 @@ def choose(name: str, value: str, *, key: str | None = None) -> None:
 
 
 def _select(label: str, name: str, options: Sequence[str], key: str, shown: Callable[[str], str]) -> str:
+    asked = st.query_params.get(name)
+    # A link may name a run of another kind (a map's network); only what is nowhere is worth a word.
+    if asked and asked not in options and not (name == "run" and any(run.id == asked for run in studio().runs())):
+        st.warning(
+            f"The link asks for {plain(asked)}, which is not here; shown is another.", icon=":material/link_off:"
+        )
     if st.session_state.get(key) not in options:
         wanted = chosen(name)
         st.session_state[key] = wanted if wanted in options else options[0]

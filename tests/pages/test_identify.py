@@ -124,7 +124,7 @@ def test_a_stricter_rate_asks_for_more_and_says_what_it_rests_on(model: Run) -> 
     assert f"**{known.threshold(0.01):.3f}**" in words(app)
     assert "6 impostors of the `val` split. They are too few to measure 1 %" in words(app)
     app.select_slider(key="identify-rate").set_value(0.1).run()
-    assert "They are too few to measure 10 %" in words(app)
+    assert "It lets 1 of them through (16.7 %)" in words(app)
 
 
 def test_what_was_measured_stands_beside_the_threshold(model: Run) -> None:
@@ -152,7 +152,7 @@ def test_a_sample_says_who_it_really_is(model: Run, monkeypatch: pytest.MonkeyPa
     assert not app.exception
     assert ":green-badge[Right] Really: **Person 1**." in words(app)
     app.button(key="identify-stranger").click().run()
-    assert ":orange-badge[Wrong] Really: **Person 1**, whom this model never met" in words(app)
+    assert ":red-badge[Wrong] Really: **Person 1**, whom this model never met" in words(app)
     assert asked == [(False, 0), (True, 1)]
 
 

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import struct
+import tarfile
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -14,8 +15,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from facessl.errors import ImageError, SourceError
-from facessl.sources import Photo, Source
-from facessl.sources.folder import Options, open_source
+from facessl.sources import Photo, Source, allowed
+from facessl.sources.folder import Options, check, open_source
 
 
 def picture(kind: str = "JPEG", colour: str = "teal") -> bytes:
@@ -56,12 +57,24 @@ def refused(path: Path, **options: str) -> str:
     return sentence
 
 
-@pytest.fixture(params=["zip", "folder"])
-def make(request: pytest.FixtureRequest, tmp_path: Path):
-    """Make the same files as a zip or as a folder."""
+def make_tar(path: Path, files: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture(params=["zip", "folder", "tar", "tgz"])
+def make(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Make the same files as a zip, a folder, a tar."""
+    monkeypatch.setenv("FACESSL_HOME", str(tmp_path / "workspace"))
     if request.param == "zip":
         return lambda files: make_zip(tmp_path / "photos.zip", files)
-    return lambda files: make_tree(tmp_path / "photos", files)
+    if request.param == "folder":
+        return lambda files: make_tree(tmp_path / "photos", files)
+    return lambda files: make_tar(tmp_path / f"photos.{request.param}", files)
 
 
 def test_a_folder_is_a_person(make) -> None:
@@ -170,6 +183,70 @@ def test_names_that_some_disks_take_for_one_stay_two_people(one: str, other: str
     source = open_source(Options(), make({f"{one}/1.jpg": JPEG, f"{other}/1.jpg": JPEG}))
     assert set(people_of(source).values()) == {one, other}
     assert "kept as different people" in " ".join(source.notes)
+
+
+# Mixed layouts: each is understood in one way, which the notes say
+
+
+def understood(make, *paths: str, layout: str = "auto") -> tuple[dict[str, str | None], str]:
+    source = open_source(Options(layout=layout), make(dict.fromkeys(paths, JPEG)))
+    assert sorted(people_of(source)) == sorted(paths)
+    return people_of(source), " ".join(source.notes)
+
+
+def test_an_outer_folder_with_loose_photos_is_still_looked_through(make) -> None:
+    people, notes = understood(make, "all/Anna/1.jpg", "all/Bo/1.jpg", "all/group.jpg")
+    assert people == {"all/Anna/1.jpg": "Anna", "all/Bo/1.jpg": "Bo", "all/group.jpg": None}
+    assert "Looked into the folder “all”." in notes
+    assert "1 photo not in a person's folder: taken without a name." in notes
+
+
+def test_one_persons_folder_with_a_folder_in_it_is_not_taken_apart(make) -> None:
+    people, notes = understood(make, "Anna/1.jpg", "Anna/2019/2.jpg")
+    assert set(people.values()) == {None}
+    assert "All 2 photos lie in one folder, “Anna”" in notes
+
+
+def test_one_persons_folder_beside_loose_photos_is_a_persons(make) -> None:
+    people, _ = understood(make, "Anna/1.jpg", "x.jpg")
+    assert people == {"Anna/1.jpg": "Anna", "x.jpg": None}
+
+
+def test_the_last_folder_is_the_person_if_asked(make) -> None:
+    people, notes = understood(make, "2019/Anna/1.jpg", "2020/Anna/1.jpg", "2020/Bo/1.jpg", "x.jpg", layout="innermost")
+    assert sorted(filter(None, people.values())) == ["Anna", "Anna", "Bo"]
+    assert "1 name of several folders: each taken as one person." in notes
+
+
+def test_folders_below_the_first_are_said_to_have_been_passed_over(make) -> None:
+    people, notes = understood(make, "2019/Anna/1.jpg", "2020/Anna/1.jpg", "2020/Bo/1.jpg")
+    assert set(people.values()) == {"2019", "2020"}
+    assert "choose the layout innermost" in notes
+
+
+@pytest.mark.parametrize("layout", ["auto", "splits"])
+def test_parts_of_a_split_with_photos_of_nobody(layout: str, make) -> None:
+    people, notes = understood(make, "Train/Anna/1.jpg", "Test/1.jpg", "unlabelled/Cleo/1.jpg", layout=layout)
+    assert people == {"Train/Anna/1.jpg": "Anna", "Test/1.jpg": None, "unlabelled/Cleo/1.jpg": None}
+    assert "“Test”, “Train”, “unlabelled”: taken as parts of a split" in notes
+    assert "Of these, 1 in a folder called unlabelled." in notes
+
+
+def test_people_called_train_and_test_are_people_if_asked(make) -> None:
+    people, _ = understood(make, "train/Anna/1.jpg", "test/Anna/2.jpg", layout="people")
+    assert set(people.values()) == {"train", "test"}
+
+
+def test_a_folder_called_unlabelled_beside_people_holds_nobody(make) -> None:
+    people, notes = understood(make, "Anna/1.jpg", "Bo/1.jpg", "unlabelled/1.jpg")
+    assert people == {"Anna/1.jpg": "Anna", "Bo/1.jpg": "Bo", "unlabelled/1.jpg": None}
+    assert "called unlabelled" in notes
+
+
+def test_the_notes_say_what_was_taken_for_a_name_on_one_line(make) -> None:
+    _, notes = understood(make, *(f"{name}/1.jpg" for name in ("a\nb", "B" * 200, "C", "D", "E", "F")))
+    assert "6 people, a folder each, 6 photos: " in notes and "and 2 more" in notes
+    assert notes.isprintable() and len(notes) < 200
 
 
 # What is refused
@@ -323,6 +400,82 @@ def test_a_file_that_vanished_is_unreadable(tmp_path: Path) -> None:
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(ValidationError):
         Options(layout="heap")
+
+
+# Tars
+
+
+def test_a_compressed_tar_is_unpacked_once_and_not_while_a_person_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACESSL_HOME", str(tmp_path / "workspace"))
+    path = make_tar(tmp_path / "photos.tgz", {"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG})
+    unpacked = tmp_path / "workspace" / "downloads" / "unpacked"
+    check(Options(), path)
+    assert not unpacked.exists()
+    for _ in range(2):
+        source = open_source(Options(), path)
+        assert source.read(source.photos[1]).shape == (24, 24, 3)
+        source.close()
+    assert [file.suffix for file in unpacked.iterdir() if file.name != ".lock"] == [".tar"]
+    with pytest.raises(SourceError):
+        check(Options(), tmp_path / "missing.tgz")
+
+
+def test_a_tar_of_zeros_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESSL_HOME", str(tmp_path / "workspace"))
+    path = make_tar(tmp_path / "bomb.tgz", {"Anna/1.jpg": bytes(30_000_000)})
+    assert path.stat().st_size < 100_000
+    assert "unpacks to more than" in refused(path)
+    left = [file for file in (tmp_path / "workspace").rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in left) == 0
+
+
+def test_links_in_a_tar_are_not_followed_but_a_second_name_is_a_photo(tmp_path: Path) -> None:
+    path = tmp_path / "photos.tar"
+    make_tree(tmp_path / "files", {"Anna/1.jpg": JPEG})
+    (tmp_path / "files" / "Anna" / "2.jpg").hardlink_to(tmp_path / "files" / "Anna" / "1.jpg")
+    (tmp_path / "files" / "Anna" / "3.jpg").symlink_to("/etc/passwd")
+    with tarfile.open(path, "w") as archive:
+        archive.add(tmp_path / "files" / "Anna", "./Anna")
+    source = open_source(Options(layout="people"), path)
+    assert [photo.path for photo in source.photos] == ["Anna/1.jpg", "Anna/2.jpg"]
+    assert (source.read(source.photos[0]) == source.read(source.photos[1])).all()
+    assert "Left out links, which are not followed: 1." in source.notes
+
+
+def test_a_tar_with_a_damaged_header_is_refused_and_not_read_in_part(tmp_path: Path) -> None:
+    path = make_tar(tmp_path / "photos.tar", {f"Anna/{n}.jpg": JPEG for n in range(4)})
+    data = bytearray(path.read_bytes())
+    at = data.find(b"Anna/2.jpg")
+    data[at + 150] ^= 255
+    path.write_bytes(data)
+    assert "not a whole one" in refused(path)
+    path.write_bytes(data[: at - 10])
+    assert "not a whole one" in refused(path)
+
+
+# Paths that the browser may name
+
+
+def test_any_path_is_allowed_unless_the_operator_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACESSL_PHOTO_ROOTS", raising=False)
+    assert allowed("/etc") == Path("/etc").resolve()
+    inside, outside = make_tree(tmp_path / "in", {"a/1.jpg": JPEG}), make_tree(tmp_path / "in-not", {"1.jpg": JPEG})
+    (inside / "out").symlink_to(outside)
+    (tmp_path / "way in").symlink_to(inside / "a")
+    monkeypatch.setenv("FACESSL_PHOTO_ROOTS", os.pathsep.join(["/nowhere", str(inside)]))
+    for path in (inside, inside / "a", inside / "a" / "1.jpg", tmp_path / "way in", inside / "b" / ".." / "a"):
+        assert allowed(path) == path.resolve()
+    for path in (outside, inside / "out", inside / "..", inside / ".." / "in-not", "/", "", "/etc", "a\0b"):
+        with pytest.raises(SourceError, match=r"^[^\n]+\.$"):
+            allowed(path)
+
+
+def test_an_empty_list_of_roots_allows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESSL_PHOTO_ROOTS", "")
+    with pytest.raises(SourceError):
+        allowed(tmp_path)
 
 
 @pytest.mark.realdata

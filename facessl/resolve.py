@@ -1,0 +1,108 @@
+"""From what was asked for to a recipe that can work here: ids made whole, gaps filled from the run built upon, checked.
+
+What cannot work is refused now, in a sentence, and not by a run that fails later.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from facessl import config, dataset, devices, preparation, registry, runs
+from facessl.config import EmbedRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe, Recipe
+from facessl.errors import DatasetError, RecipeError, RunError
+
+_NO_RUN = ("scratch", "imagenet", "pixels", "untrained")
+_OF_THE_RUN = ("backbone", "backbone_options", "image_size")
+
+
+def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
+    """Return the recipe that flat ``settings`` mean in this workspace.
+
+    Args:
+        kind: prepare, pretrain, finetune or embed.
+        settings: Only what was said; a run may be named by the end or the beginning of its id.
+        workspace: Where sets and runs are.
+
+    Raises:
+        FaceSSLError: They contradict each other, or name something that is not here.
+    """
+    settings = dict(settings)
+    named_by = "model" if kind == "embed" else "init"
+    start = settings.get(named_by)
+    if kind != "prepare" and isinstance(start, str) and start not in _NO_RUN:
+        parent = runs.find(workspace, start)
+        settings[named_by] = parent.id
+        _take_from(parent, kind, settings)
+    recipe = config.build(config.RECIPES[kind], settings)
+    if isinstance(recipe, PrepareRecipe):
+        if recipe.path:
+            # The worker starts elsewhere, and the set must find its photos again from anywhere.
+            recipe = recipe.model_copy(update={"path": str(Path(recipe.path).expanduser().resolve())})
+        if recipe.parent:
+            name = preparation.free_name(recipe.parent.split("@", maxsplit=1)[0], workspace)
+            recipe = preparation.version_of(recipe.model_copy(update={"name": name}), workspace)
+    check(recipe, workspace)
+    return recipe
+
+
+def check(recipe: Recipe, workspace: Path) -> None:
+    """Raise FaceSSLError when a recipe refers to something that is not here, or cannot work on it."""
+    if isinstance(recipe, PrepareRecipe):
+        preparation.check(recipe, workspace)
+        return
+    assert isinstance(recipe, EmbedRecipe | PretrainRecipe | FinetuneRecipe)
+    opened = [dataset.open_dataset(workspace, name) for name in sets_of(recipe)]
+    start = recipe.model if isinstance(recipe, EmbedRecipe) else recipe.init
+    if start not in _NO_RUN and not (runs.find(workspace, start).path / "model.json").exists():
+        raise RunError(f"{start} has no trained model; choose a finished pre-training or fine-tuning.")
+    if recipe.device not in ("auto", "cpu"):
+        devices.pick(recipe.device)  # says what there is instead
+    if isinstance(recipe, PretrainRecipe):
+        faces = sum(len(one.rows("unlabelled", "train")) for one in opened)
+        if faces < 2:
+            raise DatasetError(f"{recipe.dataset} has too few faces to learn from; prepare a set with more photos.")
+    if isinstance(recipe, FinetuneRecipe):
+        _check_names(opened[0])
+
+
+def sets_of(recipe: Recipe) -> tuple[str, ...]:
+    """Return the prepared sets that a recipe works on."""
+    if isinstance(recipe, PrepareRecipe):
+        return (recipe.parent,) if recipe.parent else ()
+    return (recipe.dataset, *getattr(recipe, "also", ())) if hasattr(recipe, "dataset") else ()
+
+
+def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
+    """Return what a run is called before anybody renames it; ``titles`` are those of the runs there are, by id."""
+    if isinstance(recipe, PrepareRecipe):
+        if recipe.parent:
+            return f"Add photos to {recipe.parent}, as {recipe.name}"
+        return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
+    if isinstance(recipe, PretrainRecipe):
+        return f"{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
+    if isinstance(recipe, FinetuneRecipe):
+        start = titles.get(recipe.init, recipe.init)
+        return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
+    assert isinstance(recipe, EmbedRecipe)
+    return f"Map of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
+
+
+def _take_from(parent: runs.Run, kind: str, settings: dict[str, Any]) -> None:
+    """Fill in what a network brings along; refuse what contradicts it."""
+    own = parent.config["recipe"]
+    # Pre-training may go on at another size; a classifier reads faces as its network learnt to read them.
+    taken = {"finetune": _OF_THE_RUN, "pretrain": _OF_THE_RUN[:2]}.get(kind, ())
+    for name in taken:
+        # A command brings text, a form numbers.
+        if name in own and str(settings.setdefault(name, own[name])) != str(own[name]):
+            raise RecipeError(
+                f"{parent.id} was trained with {name} {own[name]}, not {settings[name]}; leave {name} out, "
+                "or start from another run."
+            )
+
+
+def _check_names(opened: dataset.FaceDataset) -> None:
+    if len(opened.people) < 2:
+        raise DatasetError(f"{opened.name} has fewer than two named people, so there is nothing to tell apart.")
+    for split, use in (("train", "learn from"), ("test", "judge on")):
+        if not len(opened.rows(split)):
+            raise DatasetError(f"{opened.name} has no {split} faces to {use}; prepare it with more photos a person.")
