@@ -131,6 +131,8 @@ class PrepareRecipe(Recipe):
     train_share: float = Field(0.8, gt=0, lt=1, description="Share of each person's photos for training.")
     val_share: float = Field(0.1, gt=0, lt=1, description="Share for validation; the rest is the test part.")
     split_seed: int = Field(1337, ge=0, le=MAX_SEED, description="Seed of split-folders.")
+    detector: Literal["haar", "yunet"] = Field("haar", description="Who looks for faces; YuNet needs its file.")
+    weights: str = Field("", description="YuNet's .onnx file; without one, that in the workspace's weights folder.")
     scale_factor: float = Field(1.2, gt=1.01, le=2, description="Haar pyramid step: smaller finds more, slower.")
     min_neighbors: int = Field(5, ge=1, le=20, description="Haar votes a face needs.")
     margin: float = Field(0.15, ge=0, le=1, description="Border kept around the found box, as a share of it.")
@@ -222,6 +224,15 @@ class EmbedRecipe(Recipe):
     device: Device = Field("auto", description="Where to compute.")
 
 
+class DetectorsRecipe(Recipe):
+    """Detectors look at the same photos of a set: how many faces each finds, and how long it takes."""
+
+    dataset: str = Field("demo", description="The prepared set whose photos are looked at again.")
+    photos: int = Field(200, ge=1, le=100_000, description="Photos drawn from the set, those without a face as well.")
+    weights: str = Field("", description="YuNet's .onnx file; without one, that in the workspace's weights folder.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the draw.")
+
+
 class DemoRecipe(Recipe):
     """The whole path on generated faces."""
 
@@ -240,6 +251,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "pretrain": PretrainRecipe,
     "finetune": FinetuneRecipe,
     "embed": EmbedRecipe,
+    "detectors": DetectorsRecipe,
 }
 
 

@@ -10,7 +10,8 @@ from facessl import gallery as galleries
 from facessl import registry
 from facessl.config import PrepareRecipe, build
 from facessl.dataset import FaceDataset
-from facessl.detection import HaarDetector, choose, crop
+from facessl.detection import choose, crop
+from facessl.preparation import recipe_detector
 
 if TYPE_CHECKING:
     from facessl.detection import Face
@@ -63,7 +64,7 @@ def stranger_faces(dataset: FaceDataset) -> np.ndarray:
     crops = []
     if hasattr(plugin, "left_out"):
         source = plugin.left_out(recipe.plugin_options("sources"), _STRANGERS, _PHOTOS_OF_A_STRANGER)
-        detector = _detector(recipe)
+        detector = recipe_detector(recipe)
         for photo in source.photos:
             image = source.read(photo)
             face = choose(detector.find(image), image.shape)
@@ -76,7 +77,7 @@ def stranger_faces(dataset: FaceDataset) -> np.ndarray:
 def find_faces(encoder: "Encoder", dataset: FaceDataset, image: np.ndarray) -> list[FoundFace]:
     """Return every face in ``image`` (H, W, 3) uint8 RGB with what the encoder makes of it, the largest first."""
     recipe = _preparation_of(dataset)
-    detector = HaarDetector(recipe.scale_factor, recipe.min_neighbors, _LEAST_SHARE)
+    detector = recipe_detector(recipe, _LEAST_SHARE)
     faces = sorted(detector.find(image), key=lambda face: -face.box[2] * face.box[3])
     if not faces:
         return []
@@ -95,10 +96,6 @@ def _preparation_of(dataset: FaceDataset) -> PrepareRecipe:
     recipe = build(PrepareRecipe, dataset.info["recipe"])
     assert isinstance(recipe, PrepareRecipe)
     return recipe
-
-
-def _detector(recipe: PrepareRecipe) -> HaarDetector:
-    return HaarDetector(recipe.scale_factor, recipe.min_neighbors)
 
 
 def _crop(image: np.ndarray, face: "Face", recipe: PrepareRecipe) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facessl import config, dataset, devices, preparation, registry, runs
-from facessl.config import EmbedRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe, Recipe
+from facessl.config import DetectorsRecipe, EmbedRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe, Recipe
 from facessl.errors import DatasetError, RecipeError, RunError
 
 _NO_RUN = ("scratch", "imagenet", "pixels", "untrained")
@@ -28,15 +28,19 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
     settings = dict(settings)
     named_by = "model" if kind == "embed" else "init"
     start = settings.get(named_by)
-    if kind != "prepare" and isinstance(start, str) and start not in _NO_RUN:
+    if isinstance(start, str) and start not in _NO_RUN:
         parent = runs.find(workspace, start)
         settings[named_by] = parent.id
         _take_from(parent, kind, settings)
     recipe = config.build(config.RECIPES[kind], settings)
+    if isinstance(recipe, DetectorsRecipe):
+        recipe = recipe.model_copy(update={"weights": yunet_file(recipe.weights, workspace)})
     if isinstance(recipe, PrepareRecipe):
         if recipe.path:
             # The worker starts elsewhere, and the set must find its photos again from anywhere.
             recipe = recipe.model_copy(update={"path": str(Path(recipe.path).expanduser().resolve())})
+        if recipe.detector == "yunet":
+            recipe = recipe.model_copy(update={"weights": yunet_file(recipe.weights, workspace)})
         if recipe.parent:
             name = preparation.free_name(recipe.parent.split("@", maxsplit=1)[0], workspace)
             recipe = preparation.version_of(recipe.model_copy(update={"name": name}), workspace)
@@ -44,10 +48,21 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
     return recipe
 
 
+def yunet_file(given: str, workspace: Path) -> str:
+    """Return the whole path of YuNet's file: the one given, else the newest in the workspace's ``weights``; or ""."""
+    if given:
+        return str(Path(given).expanduser().resolve())
+    files = sorted((workspace / "weights").glob("face_detection_yunet*.onnx"))
+    return str(files[-1]) if files else ""
+
+
 def check(recipe: Recipe, workspace: Path) -> None:
     """Raise FaceSSLError when a recipe refers to something that is not here, or cannot work on it."""
     if isinstance(recipe, PrepareRecipe):
         preparation.check(recipe, workspace)
+        return
+    if isinstance(recipe, DetectorsRecipe):
+        dataset.open_dataset(workspace, recipe.dataset)
         return
     assert isinstance(recipe, EmbedRecipe | PretrainRecipe | FinetuneRecipe)
     opened = [dataset.open_dataset(workspace, name) for name in sets_of(recipe)]
@@ -82,6 +97,8 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
     if isinstance(recipe, FinetuneRecipe):
         start = titles.get(recipe.init, recipe.init)
         return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
+    if isinstance(recipe, DetectorsRecipe):
+        return f"Detectors compared on {recipe.dataset}"
     assert isinstance(recipe, EmbedRecipe)
     return f"Map of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
 

@@ -19,6 +19,7 @@ from facessl.devices import DeviceInfo
 from facessl.edits import Action
 from facessl.errors import RunError
 from facessl.kept import Kept
+from facessl.preparation import PhotoReader
 from facessl.runs import Run
 
 if TYPE_CHECKING:
@@ -103,13 +104,9 @@ class Studio:
             FaceSSLError: The source is no longer where it was, or the photo cannot be read.
         """
         opened = self.dataset(name)
-        recipe = config.build(config.PrepareRecipe, opened.info["recipe"])
-        inherited = opened.info.get("inherited", 0)
-        if photo < inherited:
-            return self.photo(recipe.parent, photo)
-        source = self._kept.get(("source", name), lambda: preparation.open_recipe_source(recipe))
+        key = ("photos", name, opened.info["created"])
         with self._reading:
-            return source.read(source.photos[photo - inherited])
+            return self._kept.get(key, lambda: PhotoReader(opened, self.workspace)).read(photo)
 
     def keep_upload(self, name: str, content: bytes) -> Path:
         """Store an uploaded zip under the workspace and return its path; the same bytes are stored once."""

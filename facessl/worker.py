@@ -163,9 +163,16 @@ def _vectors(run: Run, recipe: EmbedRecipe, workspace: Path, faces: np.ndarray) 
     return encoder.embed(faces, progress)
 
 
+def _detectors(run: Run, workspace: Path) -> dict[str, Any]:
+    from facessl import preparation
+
+    return preparation.compare_detectors(run, workspace)
+
+
 _WORK: dict[str, Callable[[Run, Path], dict[str, Any]]] = {
     "prepare": _prepare,
     "pretrain": _pretrain,
     "finetune": _finetune,
     "embed": _embed,
+    "detectors": _detectors,
 }

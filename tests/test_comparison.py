@@ -38,7 +38,7 @@ def test_counts_are_those_of_the_answers() -> None:
 
 
 def test_agreement_is_the_same_face_or_none_at_all() -> None:
-    nearly = Face((12, 6, 36, 48))  # a narrow box around the left face
+    nearly = Face((20, 8, 20, 44))  # a narrow box around the left face
     one = Scripted([[LEFT], [LEFT], [], [RIGHT]])
     other = Scripted([[nearly], [RIGHT], [], []])
     first, second = compare(PHOTOS, {"one": one, "other": other})

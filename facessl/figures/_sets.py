@@ -182,5 +182,6 @@ def _within(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _line(figure: "Figure", limit: float, side: str) -> None:
-    text = {"text": f"limit {limit:g}", "y": 1, "yanchor": "bottom", "xanchor": side, "font": {"size": 14}}
+    # Below the legend, and towards the middle of the chart: the left limit's text stands to the right of its line.
+    text = {"text": f"limit {limit:g}", "y": 1, "yanchor": "top", "xanchor": side, "font": {"size": 14}}
     figure.add_vline(limit, line={"dash": "dash", "width": 2, "color": GREY}, annotation=text)

@@ -95,9 +95,10 @@ def folders(dataset: FaceDataset) -> "pd.Series":
 
 
 def how_many_have(numbers: Sequence[int]) -> dict[str, int]:
-    """Return how many of the numbers are 1, 2, 3, 4, 5–9, 10–19, 20–49, … 200+."""
+    """Return how many of the numbers are 1, 2, 3, 4, 5–9, 10–19, 20–49, … 200+; and 0, if any is."""
     values = np.asarray(numbers, dtype=int)
-    found = {}
+    none = int((values == 0).sum())
+    found = {"0": none} if none else {}
     for low, high in _SIZES:
         within = (values >= low) & (values <= (high or values.max(initial=0)))
         words = str(low) if low == high else f"{low}–{high}" if high else f"{low}+"

@@ -15,14 +15,25 @@ from facessl import registry, runs
 from facessl.config import PrepareRecipe
 from facessl.dataset import list_datasets, open_for
 from facessl.errors import DatasetError
-from facessl.preparation._chunks import CHUNK, Crew, open_recipe_source
+from facessl.preparation._chunks import CHUNK, Crew, open_recipe_source, recipe_detector
+from facessl.preparation._compare import compare_detectors
 from facessl.preparation._inherit import Inherited, version_of
 from facessl.preparation._pack import Preview, pack, part_exists, publish
+from facessl.preparation._photos import PhotoReader
 from facessl.preparation._plan import Plan, make_plan
 from facessl.runs import Run
 from facessl.sources import Source
 
-__all__ = ["check", "free_name", "open_recipe_source", "prepare", "version_of"]
+__all__ = [
+    "PhotoReader",
+    "check",
+    "compare_detectors",
+    "free_name",
+    "open_recipe_source",
+    "prepare",
+    "recipe_detector",
+    "version_of",
+]
 
 
 def check(recipe: PrepareRecipe, workspace: Path) -> None:
@@ -31,6 +42,8 @@ def check(recipe: PrepareRecipe, workspace: Path) -> None:
     A source that has to fetch its photos first says in its own ``check`` whether it can.
     """
     _refuse_taken_name(recipe.name, workspace)
+    if recipe.detector != "haar":
+        recipe_detector(recipe)
     plugin = registry.load("sources", recipe.source)
     if hasattr(plugin, "check"):
         plugin.check(recipe.plugin_options("sources"), recipe.path)

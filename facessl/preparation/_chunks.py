@@ -15,7 +15,7 @@ import numpy as np
 
 from facessl import devices, duplicates, quality, registry
 from facessl.config import PrepareRecipe
-from facessl.detection import Face, HaarDetector, choose, crop
+from facessl.detection import Face, FaceDetector, choose, crop, open_detector
 from facessl.errors import DatasetError, ImageError
 from facessl.images import encode_jpeg
 from facessl.preparation._pack import write_part
@@ -96,6 +96,17 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
+def recipe_detector(recipe: PrepareRecipe, min_size_share: float = 0.2) -> FaceDetector:
+    """Return the detector that a recipe names; ModelError when its file is missing."""
+    return open_detector(
+        recipe.detector,
+        weights=recipe.weights,
+        scale_factor=recipe.scale_factor,
+        min_neighbors=recipe.min_neighbors,
+        min_size_share=min_size_share,
+    )
+
+
 def open_recipe_source(recipe: PrepareRecipe) -> Source:
     """Open the photos that a recipe names; SourceError when they cannot be taken in."""
     plugin = registry.load("sources", recipe.source)
@@ -110,11 +121,11 @@ class Cropper:
     recipe: PrepareRecipe
     source: Source
     first: int  # the number of the source's first photo in the set
-    detector: HaarDetector
+    detector: FaceDetector
 
     @classmethod
     def of(cls, recipe: PrepareRecipe, source: Source, first: int) -> "Cropper":
-        return cls(recipe, source, first, HaarDetector(recipe.scale_factor, recipe.min_neighbors))
+        return cls(recipe, source, first, recipe_detector(recipe))
 
     def crop_chunk(self, building: Path, index: int, places: Sequence[Place]) -> None:
         """Read, detect, align and crop a chunk; write its part and its share of ``scaled/``."""

@@ -10,6 +10,7 @@ import streamlit as st
 from facessl import registry
 from facessl.config import PrepareRecipe
 from facessl.errors import FaceSSLError
+from facessl.sources import allowed
 from pages._shared.backend import studio
 from pages._shared.forms import plugin_options, plugin_select, recipe_form
 from pages._shared.widgets import shown_errors
@@ -58,7 +59,8 @@ def prepare_form() -> str | None:
     with shown_errors():
         kept = studio().keep_upload(upload.name, upload.getvalue()) if upload is not None else None
         try:
-            return studio().start("prepare", {**settings, "source": source, "path": str(kept or path)}).id
+            place = kept or (allowed(path) if source in WITH_PATH and path else path)
+            return studio().start("prepare", {**settings, "source": source, "path": str(place)}).id
         except FaceSSLError:
             if kept is not None:
                 studio().forget_upload(kept)  # nobody can use what was refused

@@ -7,7 +7,7 @@ import streamlit as st
 
 from facessl import images
 from facessl.dataset import SPLITS, FaceDataset
-from pages._shared.data.compared import choose_by, judged, trust
+from pages._shared.data.compared import ask_for, choose_by, judged, trust
 from pages._shared.data.corrections import on_one_line, one_line
 from pages._shared.data.photo import open_photo, opened_photo, strip
 from pages._shared.face_picker import face_picker
@@ -91,7 +91,9 @@ def _filters(dataset: FaceDataset, table: "pd.DataFrame") -> dict[str, str]:
 def _suspects(dataset: FaceDataset) -> "pd.DataFrame | None":
     """Return who is suspected, by a comparison that can be chosen; None while it goes on."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        found = judged(dataset, choose_by(dataset))
+        by = choose_by(dataset)
+        ask_for(dataset, by)
+        found = judged(dataset, by)
         if found is not None:
             st.caption(trust(found), width="stretch")
     if found is None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PIXELS = "pixels"
+FEW = 3000  # faces that are compared unasked: it takes no second
 _PATIENCE = 1.0  # seconds: what a small set takes is not worth a second drawing of the page
 
 
@@ -42,7 +43,8 @@ class Neighbourhood(NamedTuple):
 
 @st.cache_resource(show_spinner=False)
 def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="compare")  # one: the machine is there for others too
+    # Two, so that a small set need not wait for a large one; what waits for another's result was asked for after it.
+    return ThreadPoolExecutor(2, thread_name_prefix="compare")
 
 
 # -- by what -----------------------------------------------------------------------------------------------------
@@ -134,6 +136,15 @@ def _waiting(work: Work, key: str) -> None:
         st.progress(work.share, text=f"{work.what}, in the background.")
 
     watch()
+
+
+def ask_for(dataset: FaceDataset, by: str) -> None:
+    """Remember that this person wants to know who is suspected, however long it takes."""
+    st.session_state[f"data-asked-{dataset.name}-{by}"] = True
+
+
+def asked_for(dataset: FaceDataset, by: str) -> bool:
+    return bool(st.session_state.get(f"data-asked-{dataset.name}-{by}"))
 
 
 # -- what it tells -----------------------------------------------------------------------------------------------

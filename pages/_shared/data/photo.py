@@ -10,7 +10,7 @@ from facessl import images, suspects
 from facessl.dataset import FaceDataset
 from facessl.errors import FaceSSLError
 from pages._shared.backend import studio
-from pages._shared.data.compared import PIXELS, choose_by, judged, result_of, vectors
+from pages._shared.data.compared import FEW, PIXELS, asked_for, choose_by, judged, result_of, vectors
 from pages._shared.data.corrections import bring_back, correct, last_correction, on_one_line, one_line
 from pages._shared.face_picker import face_picker
 from pages._shared.found import found_strip
@@ -189,7 +189,8 @@ def back_label(row: dict[str, Any]) -> str:
 
 
 def _suspicion(dataset: FaceDataset, row: dict[str, Any], by: str) -> None:
-    found = judged(dataset, by)
+    """Say what speaks against a photo; of a large set only where somebody has asked for the suspects."""
+    found = judged(dataset, by) if len(dataset.crops) <= FEW or asked_for(dataset, by) else None
     why = "" if found is None else found["why"].iloc[int(row["face"])]
     if why:
         st.warning(one_line(why, 400), icon=":material/troubleshoot:")
