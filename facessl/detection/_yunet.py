@@ -34,7 +34,7 @@ _CLOSE_ENOUGH = 5.0  # degrees; after a smaller correction there is no further l
 
 
 class YuNetDetector:
-    """The network YuNet: faces up to half turned away, and five landmarks of those that look this way.
+    """The network YuNet: faces also of heads turned aside, and five landmarks of those that look this way.
 
     The photo is shrunk until its smallest wanted face is 25 pixels wide; where nothing is found, smaller faces are
     looked for once. Safe to use from several threads: each loads its own network.
