@@ -78,6 +78,7 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
         return _result(recipe.name, runs.read_json(target / "dataset.json"))  # killed just before it could say so
     _refuse_taken_name(recipe.name, workspace)
     parent = Inherited.of(open_for(run, workspace, recipe.parent)) if recipe.parent else None
+    run.update(message="Opening the photos.")  # a source that fetches them takes minutes the first time
     source = open_recipe_source(recipe)
     building = run.path / "building"
     try:

@@ -26,6 +26,8 @@ def compare_detectors(run: Run, workspace: Path) -> dict[str, Any]:
         DatasetError: None of them can be read.
         ModelError: YuNet's file is no such file.
     """
+    import cv2
+
     recipe: DetectorsRecipe = run.recipe()
     opened = open_for(run, workspace, recipe.dataset)
     made = build(PrepareRecipe, opened.info["recipe"])
@@ -42,6 +44,7 @@ def compare_detectors(run: Run, workspace: Path) -> dict[str, Any]:
         run.check_stop()
         run.update(message=f"Looked at {done:,} of {len(chosen):,} photos.", step=done, steps=len(chosen))
 
+    cv2.setNumThreads(1)  # times are of one thread
     reader = PhotoReader(opened, workspace)
     try:
         scores = comparison.compare(_readable(reader, np.sort(chosen)), detectors, progress)

@@ -31,7 +31,12 @@ class Source(Protocol):
     notes: Sequence[str]  # how the input was understood, in sentences for people
 
     def read(self, photo: Photo) -> np.ndarray:
-        """Return the picture, shape (H, W, 3) uint8 RGB; raise ImageError if it cannot be read."""
+        """Return the picture, shape (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: This one cannot be read.
+            SourceError: None can any more, because the source is gone.
+        """
         ...
 
     def close(self) -> None: ...

@@ -12,8 +12,9 @@ import lzma
 import tarfile
 import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from facessl.errors import ImageError, SourceError
 from facessl.images import MAX_BYTES
@@ -21,7 +22,7 @@ from facessl.sources._downloads import downloads, one_at_a_time
 from facessl.sources._layout import shown
 from facessl.sources._sieve import LINKS, MAX_TOTAL, NO_FILES, Sieve
 
-_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _MOST_PACKED = 100  # times that a tar of photos may shrink; a file of zeros shrinks a thousandfold
 _MOST_HEADER = 2**20  # bytes; a name takes at most a few thousand
 _DAMAGE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, IndexError, OverflowError)
@@ -122,7 +123,7 @@ def _place(entry: tarfile.TarInfo, places: dict[str, tuple[int, int]]) -> tuple[
     return (entry.offset_data, entry.size) if entry.isreg() and not entry.issparse() else None
 
 
-def _opener(path: Path):  # type: ignore[no-untyped-def]  # gzip.open and its like have no common type
+def _opener(path: Path) -> Callable[..., Any] | None:
     with path.open("rb") as file:
         start = file.read(6)
     return next((opener for magic, opener in _PACKED.items() if start.startswith(magic)), None)

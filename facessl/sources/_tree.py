@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from facessl.errors import SourceError
+from facessl.errors import ImageError, SourceError
 from facessl.images import read_file
 from facessl.sources._layout import is_left_behind, shown
 from facessl.sources._sieve import NO_FILES, is_utf8, left_out_notes
@@ -74,8 +74,16 @@ class Tree:
             return b""
 
     def read(self, file: str) -> bytes:
-        """Return a file's bytes; raise ImageError when it is gone, closed to us or too large."""
-        return read_file(self._root / file)
+        """Return a file's bytes; raise ImageError when it is gone, closed to us or too large.
+
+        Raises SourceError when the whole folder is gone: a disk pulled out must not make every photo unreadable.
+        """
+        try:
+            return read_file(self._root / file)
+        except ImageError:
+            if self._root.is_dir():
+                raise
+        raise SourceError(f"The folder {shown(self._root.name)} is gone; bring it back, then resume this.")
 
     def close(self) -> None:
         """Nothing is held open."""

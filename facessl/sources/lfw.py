@@ -46,7 +46,7 @@ class _Lfw:
         self.photos: Sequence[Photo] = tuple(
             Photo(person, photo.path) for person, photo in zip(people, files.photos, strict=True)
         )
-        of_all = "It is complete." if len(people) == PHOTOS else f"The whole has {PHOTOS:,} of {PEOPLE:,}."
+        of_all = "It is complete." if len(people) == PHOTOS else f"When complete, {PHOTOS:,} of {PEOPLE:,}."
         understood = f"LFW: {len(people):,} photos of {len(set(people)):,} people. {of_all}"
         self.notes: Sequence[str] = (understood, *files.notes[1:])  # the first one says that all are nameless
 
@@ -76,8 +76,11 @@ def open_source(options: Options, path: str | Path) -> Source:
     Raises:
         SourceError: It cannot be fetched, or what is at ``path`` is not LFW.
     """
-    check(options, path)
-    place = path if str(path).strip() else _present(options.variant) or _fetched(options.variant)
+    if str(path).strip():
+        place = Path(path)
+    else:
+        check(options, path)
+        place = _present(options.variant) or _fetched(options.variant)
     files = folder.open_source(folder.Options(layout="flat"), place)
     try:
         return _Lfw(files)

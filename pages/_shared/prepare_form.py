@@ -18,6 +18,7 @@ from pages._shared.widgets import shown_errors
 MAIN = ("min_photos", "size", "align")
 # Sources that take photos from somewhere; the others make or fetch their own.
 WITH_PATH = ("folder",)
+MAY_HAVE_PATH = ("lfw", "olivetti", "kaggle")  # they fetch their photos, or take them from a file that is there already
 UPLOAD, SERVER = "Upload a zip", "A folder or zip on this machine"
 
 
@@ -34,6 +35,11 @@ def prepare_form() -> str | None:
             help="Photos can be added to a set: a new version of it is made, and what learnt from the old keeps it.",
         )  # fmt: skip
     upload, path = _where() if source in WITH_PATH else (None, "")
+    if source in MAY_HAVE_PATH:
+        path = st.text_input(
+            "Its archive or folder on this machine, if it is here already", key=f"prepare-path-{source}",
+            placeholder="Left empty, it is downloaded.",
+        ).strip()  # fmt: skip
     suggested = studio().free_name(parent.split("@", maxsplit=1)[0] or _suggested_name(source, upload, path))
     with st.form("prepare"):
         plugin = registry.load("sources", source)
@@ -59,7 +65,7 @@ def prepare_form() -> str | None:
     with shown_errors():
         kept = studio().keep_upload(upload.name, upload.getvalue()) if upload is not None else None
         try:
-            place = kept or (allowed(path) if source in WITH_PATH and path else path)
+            place = kept or (allowed(path) if path else path)
             return studio().start("prepare", {**settings, "source": source, "path": str(place)}).id
         except FaceSSLError:
             if kept is not None:
@@ -73,7 +79,7 @@ def _where() -> tuple[Any, str]:
     how = st.segmented_control("How", [UPLOAD, SERVER], default=UPLOAD, required=True, key="prepare-how")
     st.caption("One folder a person, named after the person, with that person's photos in it.")
     if how == UPLOAD:
-        return st.file_uploader("Zip with the photos", type="zip", key="prepare-upload"), ""
+        return st.file_uploader("Zip with the photos", type=["zip", "tar", "tgz"], key="prepare-upload"), ""
     return None, st.text_input("Path of the folder or zip", key="prepare-path", persist_state="session").strip()
 
 

@@ -222,8 +222,11 @@ def assert_within(source: Source) -> None:
     assert len({photo.path for photo in source.photos}) == len(source.photos)
 
 
+LEADS = ("inside", "outside", "folder", "itself", "nothing")
+
+
 @settings(max_examples=60, deadline=None)
-@given(trees, st.lists(st.tuples(path, st.sampled_from(("inside", "outside", "itself", "nothing"))), max_size=4))
+@given(trees, st.lists(st.tuples(path, st.sampled_from(LEADS)), max_size=4))
 def test_links_lead_nobody_out_of_a_folder(tree: dict[str, str], links: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root, secret = Path(scratch, "photos"), Path(scratch, "secret")
@@ -234,7 +237,8 @@ def test_links_lead_nobody_out_of_a_folder(tree: dict[str, str], links: list[tup
             link = root / name
             targets = {
                 "inside": root / next(iter(written), "x"),
-                "outside": secret,
+                "outside": secret / "secret.jpg",
+                "folder": secret / "private",
                 "itself": link,
                 "nothing": secret / "x",
             }

@@ -397,6 +397,16 @@ def test_a_file_that_vanished_is_unreadable(tmp_path: Path) -> None:
         source.read(source.photos[0])
 
 
+def test_a_folder_that_vanished_is_not_a_heap_of_unreadable_photos(tmp_path: Path) -> None:
+    path = make_tree(tmp_path / "photos", {"Anna/1.jpg": JPEG, "Bo/1.jpg": JPEG})
+    source = open_source(Options(), path)
+    path.rename(tmp_path / "elsewhere")
+    with pytest.raises(SourceError, match="is gone; bring it back"):
+        source.read(source.photos[0])
+    (tmp_path / "elsewhere").rename(path)
+    assert source.read(source.photos[0]).shape == (24, 24, 3)
+
+
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(ValidationError):
         Options(layout="heap")

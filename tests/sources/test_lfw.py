@@ -42,7 +42,7 @@ def test_a_local_copy_is_read_with_names_as_people_write_them(kind: str, tmp_pat
         ("Ann Lee", "lfw/Ann_Lee/Ann_Lee_0002.jpg"),
         ("Bo", "lfw/Bo/Bo_0001.jpg"),
     ]
-    assert source.notes == ("LFW: 3 photos of 2 people. The whole has 13,233 of 5,749.",)
+    assert source.notes == ("LFW: 3 photos of 2 people. When complete, 13,233 of 5,749.",)
     assert source.read(source.photos[0]).shape == (24, 24, 3)
     with pytest.raises(ImageError):
         source.read(Photo(None, "lfw/x.jpg"))
