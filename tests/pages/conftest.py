@@ -1,0 +1,14 @@
+"""What a page that runs inside the test process must not leave behind."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def main_module_stays() -> Iterator[None]:
+    """AppTest puts the page in the place of ``__main__``; a process started later would run it again."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
