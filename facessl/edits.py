@@ -93,8 +93,9 @@ def apply(table: "pd.DataFrame", edits: Sequence[Edit]) -> "pd.DataFrame":
         elif edit.action == "keep":
             _keep(table, edit.photo)
         else:
-            left_out = table["photo"] == edit.photo if edit.photo >= 0 else table["person"] == edit.person
-            left_out &= table["status"] == "kept"
+            kept = table["status"] == "kept"
+            # Of a person all photos, also those not in use: or they would stay one of the set's people.
+            left_out = kept & (table["photo"] == edit.photo) if edit.photo >= 0 else table["person"] == edit.person
             table.loc[left_out, ["status", "reason"]] = [EXCLUDED, "Left out by hand."]
     people = people_of(table)
     numbers = {person: label for label, person in enumerate(people)}

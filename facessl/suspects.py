@@ -155,12 +155,12 @@ def _vote(found: "pd.DataFrame", crops: "pd.DataFrame", used: np.ndarray, named:
     likely = rivals[np.arange(len(same)), best]
     voters = (votes >= 0).sum(axis=1)
     judged = used & (labels >= 0) & (voters >= _FEWEST) & (_other_pictures(crops, used) >= 2)
-    people = crops.loc[crops["label"] >= 0].drop_duplicates("label").set_index("label")["person"]
+    people = crops.loc[crops["label"] >= 0].drop_duplicates("label").set_index("label")["person"].to_dict()
     found["voters"] = np.where(judged, voters, 0)
     found["own"] = np.where(judged, own, 0)
     found["other"] = np.where(judged, other, 0)
     found["likely"] = [people[label] if who and label >= 0 else "" for label, who in zip(likely, judged, strict=True)]
-    found["doubtful"] = judged & (other > own) & (2 * other > voters)
+    found["doubtful"] = judged & (2 * other > voters)
 
 
 def _first(indices: np.ndarray, crops: "pd.DataFrame", heard: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -62,7 +62,7 @@ def test_the_votes_are_those_of_a_slow_recount() -> None:
             continue
         voters = [
             j for j in np.argsort(-similar[i], kind="stable")
-            if j != i and labels[j] >= 0 and crops["status"][j] == "kept" and not (i in (10, 11, 12) and j in (10, 11, 12))
+            if j != i and labels[j] >= 0 and crops["status"][j] == "kept" and not {i, j} <= {10, 11, 12}
         ][:10]  # fmt: skip
         counted = Counter(labels[voters].tolist())
         own = counted.pop(labels[i], 0)

@@ -36,7 +36,7 @@ def photos_per_person(people: Sequence[str], counts: Mapping[str, Sequence[int]]
         figure.add_bar(
             x=lengths if named else places, y=places if named else lengths, orientation="h" if named else "v",
             name=split, marker={"color": SPLIT_COLOURS.get(split, GREY), "line": {"width": 0}},
-            customdata=[escape(people[i]) for i in order],
+            customdata=[escape(people[i], quote=False) for i in order],
             hovertemplate=f"%{{customdata}}: %{{{'x' if named else 'y'}}} in {split}<extra></extra>",
         )  # fmt: skip
     layout(figure, height=max(200, 90 + 30 * len(people)) if named else 380, barmode="stack")
@@ -77,7 +77,7 @@ def embedding_map(
             x=np.asarray(x[rows], dtype=np.float32), y=np.asarray(y[rows], dtype=np.float32),
             # A list, not an array: an array reaches the browser as typed rows, which come back as objects.
             customdata=[[int(face)] for face in ids[rows]],
-            mode="markers", name=short(name), hovertemplate=f"{escape(name)}<extra></extra>",
+            mode="markers", name=short(name), hovertemplate=f"{escape(name, quote=False)}<extra></extra>",
             marker={**look(group), "size": 6 if many else 9, "opacity": 0.85, "line": {"width": 0}},
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"color": GREY, "opacity": 0.2}},
         ))  # fmt: skip

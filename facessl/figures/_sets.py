@@ -49,7 +49,7 @@ def folder_sizes(folders: Sequence[str], photos: Sequence[int]) -> "Figure":
     """
     from plotly import graph_objects as go
 
-    places, names = list(range(len(folders))), [escape(name) for name in folders]
+    places, names = list(range(len(folders))), [escape(name, quote=False) for name in folders]
     named = len(folders) <= NAMED_UP_TO
     numbers = [int(number) for number in photos]
     figure = go.Figure(go.Bar(
@@ -148,10 +148,10 @@ def _bars(
     figure = go.Figure()
     for (name, heights), fallback in zip(bars.items(), (ACCENT, GREY, SECOND), strict=False):
         figure.add_bar(
-            x=((edges[1:] + edges[:-1]) / 2).round(4).tolist(), y=np.round(heights, 3).tolist(), name=escape(name),
+            x=((edges[1:] + edges[:-1]) / 2).round(4).tolist(), y=np.round(heights, 3).tolist(), name=name,
             width=np.diff(edges).round(6).tolist(), customdata=ranges,
             marker={"color": colours.get(name, fallback), "opacity": opacity, "line": {"width": 0}},
-            hovertemplate=f"{escape(name)}, %{{customdata}}: %{{y:,.3~g}} {unit}<extra></extra>",
+            hovertemplate=f"{name}, %{{customdata}}: %{{y:,.3~g}} {unit}<extra></extra>",
         )  # fmt: skip
     layout(figure, height=280, barmode=barmode, bargap=0.04, legend={**ABOVE, "traceorder": "normal"})
     return figure

@@ -88,7 +88,9 @@ def folders(dataset: FaceDataset) -> "pd.Series":
 
     S1 shows it as the "distribution of images in each folder".
     """
-    named = dataset.table["named"].value_counts()
+    import pandas as pd
+
+    named = pd.read_parquet(dataset.path / "faces.parquet", columns=["named"])["named"].value_counts()
     named.index = named.index.astype(str)
     order = sorted(named.index, key=lambda name: (name == "", -named[name], name))
     return named.loc[order]

@@ -1,17 +1,27 @@
+import base64
+import io
+import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from facessl import runs
+from facessl import runs, suspects
 from facessl.config import PrepareRecipe, build
 from facessl.errors import FaceSSLError
 from facessl.runs import Run
 from facessl.studio import Studio
-from pages._shared.dataset_view import person_counts
+from pages._shared.data import browse, compared
+from pages._shared.data.overview import table_file
+from pages._shared.data.photo import facts
+from pages._shared.dataset_view import VIEWS
 from pages._shared.found import found_strip
-from tests.pages.made import open_page, words
+from tests.pages.made import mapped, open_page, tiny_set, words
 from tests.pages.test_home import counted_set
 
 
@@ -74,24 +84,213 @@ def test_a_stopped_preparation_can_be_resumed(empty_workspace: Path) -> None:
     assert "Resume" in [button.label for button in app.button]
 
 
-def test_a_set_shows_its_people_and_faces(empty_workspace: Path) -> None:
-    counted_set(empty_workspace)
-    app = open_page("data")
+# -- a set to look at --------------------------------------------------------------------------------------------
+
+
+def open_tab(app: AppTest, view: str) -> AppTest:
+    app.session_state["data-tabs-next"] = view
+    app = app.run()
     assert not app.exception
-    figures = {metric.label: metric.value for metric in app.metric}
-    assert figures["People with a name"] == "3" and figures["Faces"] == "64"
-    assert "unlabelled 4, train 48, val 6, test 6" in words(app)
-    assert "No photo was refused." in words(app)
+    return app
+
+
+def open_view(view: str) -> AppTest:
+    return open_tab(open_page("data"), view)
+
+
+def click(app: AppTest, key: str) -> AppTest:
+    app = app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def marked_set(workspace: Path) -> pd.DataFrame:
+    """Write the tiny set with refused photos, copies, flaws and several faces; return the table that is on disk."""
+    counted_set(workspace)
+    path = workspace / "datasets" / "tiny" / "faces.parquet"
+    table = pd.read_parquet(path)
+    table.loc[[0, 21], ["status", "reason"]] = ["no face", "No face was found."]
+    table.loc[[22], ["status", "reason"]] = ["poor", "The face is dark."]
+    table.loc[[5, 6, 7, 25], "group"] = [5, 5, 7, 7]
+    table.loc[3:9, "flaws"] = "blurred, dark"
+    table.loc[[11, 12], "found"] = 2
+    table.loc[::2, "aligned"] = True
+    rng = np.random.default_rng(0)
+    for column in ("sharpness", "brightness", "contrast", "turn", "box_w"):
+        table[column] = rng.normal(100, 20, len(table)).astype(np.float32)
+    table.to_parquet(path, index=False)
+    return table
+
+
+@pytest.fixture
+def table(empty_workspace: Path) -> pd.DataFrame:
+    return marked_set(empty_workspace)
+
+
+def numbers_of(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_every_number_of_the_overview_is_recounted_from_the_file(table: pd.DataFrame) -> None:
+    app = open_view("Overview")
+    kept = table[table["status"] == "kept"]
+    copies = table[table["group"] >= 0]
+    sides = kept[kept["group"] >= 0].assign(side=lambda t: t["split"].replace("unlabelled", "train"))
+    assert numbers_of(app) == {
+        "People with a name": f"{table.loc[table['person'] != '', 'person'].nunique()}",
+        "Photos": f"{len(table)}",
+        "Faces in use": f"{len(kept)}",
+        "Turned level": f"{100 * kept['aligned'].mean():.1f} %",
+        "There twice": f"{copies['group'].nunique()}",
+        "Crossed before": "–",  # of a set whose making did not look
+        "Cross now": f"{(sides.groupby('group')['side'].nunique() > 1).sum()}",
+    }
+    text = words(app)
+    split = kept["split"].value_counts()
+    assert " · ".join(f"{part} {split[part]}" for part in ("unlabelled", "train", "val", "test")) in text
+    assert f"{(kept['flaws'] != '').sum()} faces with a flaw" in text
+    assert f"{(kept['found'] > 1).sum()} faces from photos with several faces" in text
+
+
+def figure_of(app: AppTest, key: str) -> dict[str, Any]:
+    chart = next(chart for chart in app.get("plotly_chart") if key in chart.proto.id)
+    return json.loads(chart.proto.spec or chart.proto.figure.spec)
+
+
+def values(field: Any) -> list[float]:
+    """Return a trace's numbers, whether plotly keeps them as a list or as packed bytes."""
+    if isinstance(field, dict):
+        return np.frombuffer(base64.b64decode(field["bdata"]), dtype=field["dtype"]).tolist()
+    return list(field)
+
+
+def test_the_charts_of_the_overview_hold_the_numbers_of_the_file(table: pd.DataFrame) -> None:
+    app = open_view("Overview")
+    kept = table[(table["status"] == "kept") & (table["label"] >= 0)]
+    order = kept["person"].value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable").index
+    for trace in figure_of(app, "data-people")["data"]:
+        wanted = [((kept["person"] == p) & (kept["split"] == trace["name"])).sum() for p in order]
+        assert values(trace["x"]) == wanted
+    folders = table.loc[table["named"] != "", "named"].value_counts()
+    assert sorted(values(figure_of(app, "data-folders")["data"][0]["x"])) == sorted(folders.tolist())
+    in_use, others = figure_of(app, "data-quality-sharpness")["data"]
+    assert sum(values(in_use["y"])) == (table["status"] == "kept").sum()
+    assert sum(values(others["y"])) == (table["status"] != "kept").sum()
+
+
+def test_numbers_follow_the_corrections(table: pd.DataFrame, empty_workspace: Path) -> None:
+    Studio(empty_workspace).edit("tiny", "exclude", person="Person 1")
+    numbers = numbers_of(open_view("Overview"))
+    gone = (table["person"] == "Person 1") & (table["status"] == "kept")
+    assert numbers["Faces in use"] == str((table["status"] == "kept").sum() - gone.sum())
+    assert numbers["People with a name"] == "2" and numbers["Photos"] == str(len(table))
+
+
+def test_a_copy_on_two_sides_is_a_warning(empty_workspace: Path) -> None:
+    table = marked_set(empty_workspace)
+    table.loc[[1, 18], "group"] = 1  # train and test
+    table.to_parquet(empty_workspace / "datasets" / "tiny" / "faces.parquet", index=False)
+    app = open_view("Overview")
+    assert numbers_of(app)["Cross now"] == "1"
+    assert "1 picture lies on several sides" in words(app)
+
+
+def test_the_file_to_take_along_is_that_of_the_set_until_it_is_corrected(
+    table: pd.DataFrame, empty_workspace: Path
+) -> None:
+    studio = Studio(empty_workspace)
+    path = empty_workspace / "datasets" / "tiny" / "faces.parquet"
+    assert table_file(studio.dataset("tiny")) == path.read_bytes()
+    studio.edit("tiny", "rename", person="Person 0", to="Ada")
+    assert set(pd.read_parquet(io.BytesIO(table_file(studio.dataset("tiny"))))["person"]) == {
+        "Ada", "Person 1", "Person 2", "",
+    }  # fmt: skip
+
+
+# -- browse ------------------------------------------------------------------------------------------------------
 
 
 def test_filters_narrow_the_faces(empty_workspace: Path) -> None:
     counted_set(empty_workspace)
-    app = open_page("data")
+    app = open_view("Browse")
     app.selectbox(key="data-person-tiny").select("Person 1")
     app = app.selectbox(key="data-split").select("val").run()
     assert "2 photos" in words(app)
     app = app.selectbox(key="data-person-tiny").select("(no name)").run()
     assert "No photo fits these filters" in words(app)
+
+
+SLOW: dict[str, Callable[[Any], bool]] = {
+    "no flaw": lambda row: row.flaws == "",
+    "any flaw": lambda row: row.flaws != "",
+    "dark": lambda row: "dark" in row.flaws.split(", "),
+    "small": lambda row: "small" in row.flaws.split(", "),
+    "several faces": lambda row: row.found > 1,
+    "copies": lambda row: row.group >= 0,
+    "all": lambda row: True,
+}
+
+
+@pytest.mark.parametrize("quality", SLOW)
+def test_rows_are_picked_as_a_slow_reading_picks_them(table: pd.DataFrame, quality: str) -> None:
+    picked = browse.pick_rows(table, None, quality=quality, status="kept", person="Person 0", order="Sharp first")
+    fits = [row for row in table.itertuples() if SLOW[quality](row)]
+    fits = [row for row in fits if row.status == "kept" and row.person == "Person 0"]
+    assert picked.tolist() == [row.Index for row in sorted(fits, key=lambda row: -row.sharpness)]
+
+
+def test_what_is_not_known_comes_last_in_either_order(table: pd.DataFrame) -> None:
+    table.loc[4, "sharpness"] = np.nan
+    assert browse.pick_rows(table, None, order="Sharp first")[-1] == 4
+    assert browse.pick_rows(table, None, order="Blurred first")[-1] == 4
+
+
+def test_every_order_and_filter_draws(empty_workspace: Path) -> None:
+    marked_set(empty_workspace)
+    app = open_view("Browse")
+    for order in browse.ORDERS:
+        app = app.selectbox(key="data-order").select(order).run()
+        assert not app.exception, order
+    for quality in browse.QUALITY:
+        app = app.selectbox(key="data-quality").select(quality).run()
+        assert not app.exception, quality
+
+
+def test_a_wrong_name_stands_first_among_the_suspects_and_says_why(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = mapped(empty_workspace)  # each person in a corner of their own
+    Studio(empty_workspace).edit("tiny", "name", photo=3, to="Person 2")
+    app = open_view("Browse")
+    app = app.selectbox(key="data-order").select("Suspects first").run()
+    assert not app.exception
+    assert app.selectbox(key="data-by-browse-tiny").value == run.id
+    assert "look right" in words(app)
+    app.session_state["data-open-tiny"] = 3
+    app = app.run()
+    assert "10 of its 10 nearest are “Person 0”, none bears its name." in [w.value for w in app.warning]
+    assert "1 of 64" in words(app)
+
+
+def test_the_comparison_is_left_to_a_thread(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a large set: photos stand as they came until all are compared."""
+    ready = threading.Event()
+    really = suspects.near
+
+    def slow(*given: Any) -> Any:
+        ready.wait(60)
+        return really(*given)
+
+    monkeypatch.setattr(suspects, "near", slow)
+    monkeypatch.setattr(compared, "_PATIENCE", 0.01)
+    tiny_set(empty_workspace)
+    app = open_view("Browse")
+    app = app.selectbox(key="data-order").select("Suspects first").run()
+    assert not app.exception
+    assert "Until then photos stand as they came." in words(app)
+    ready.set()
+    work = compared.neighbourhood(Studio(empty_workspace).dataset("tiny"), "pixels")
+    work.future.result(60)
+    assert "look right" in words(app.run())
 
 
 def test_photos_that_are_gone_leave_a_sentence(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,23 +299,226 @@ def test_photos_that_are_gone_leave_a_sentence(empty_workspace: Path, monkeypatc
 
     counted_set(empty_workspace)
     monkeypatch.setattr(Studio, "photo", gone)
-    app = open_page("data")
+    app = open_view("Browse")
     app = app.segmented_control(key="data-how").set_value("Photo → found → aligned").run()
+    assert not app.exception
+    assert "The folder is no longer where it was." in words(app)
+    app.session_state["data-open-tiny"] = 5
+    app = app.run()
     assert not app.exception
     assert "The folder is no longer where it was." in words(app)
 
 
 def test_real_photos_are_shown_with_what_was_found(prepared_workspace: Path) -> None:
-    app = open_page("data")
+    app = open_view("Browse")
     app = app.segmented_control(key="data-how").set_value("Photo → found → aligned").run()
     assert not app.exception
     assert "· train · kept" in words(app)
 
 
-def test_counts_are_per_person_and_split(empty_workspace: Path) -> None:
+# -- one photo ---------------------------------------------------------------------------------------------------
+
+
+def edits_of(workspace: Path) -> list[str]:
+    return [edit.sentence() for edit in Studio(workspace).dataset("tiny").edits if not edit.undone]
+
+
+def test_a_photo_is_left_out_and_brought_back(table: pd.DataFrame, empty_workspace: Path) -> None:
+    app = open_view("Browse")
+    app.session_state["data-open-tiny"] = 4
+    app = click(app.run(), "data-leave-out")
+    assert Studio(empty_workspace).dataset("tiny").table["status"][4] == "excluded"
+    assert "Photo 4 left out." in words(app)
+    assert "no longer among the 60 listed" in words(app)
+    app = click(app, "data-undo-last-photo")
+    assert Studio(empty_workspace).dataset("tiny").table["status"][4] == "kept"
+    app = click(click(app, "data-leave-out"), "data-keep")
+    assert Studio(empty_workspace).dataset("tiny").table["status"][4] == "kept"
+    assert edits_of(empty_workspace) == ["edit 1 undone", "edit 3 undone"]  # undone, and not kept on top of it
+
+
+def test_a_photo_of_somebody_else_gets_another_name(table: pd.DataFrame, empty_workspace: Path) -> None:
+    app = open_view("Browse")
+    app.session_state["data-open-tiny"] = 4
+    app = app.run()
+    assert app.button(key="data-rename").disabled
+    app = app.selectbox(key="data-name-tiny-4-0").select("Person 2").run()
+    app = click(app, "data-rename")
+    assert Studio(empty_workspace).dataset("tiny").table["person"][4] == "Person 2"
+    click(app, "data-unname")
+    assert Studio(empty_workspace).dataset("tiny").table["person"][4] == ""
+
+
+def test_one_steps_through_the_list(table: pd.DataFrame) -> None:
+    app = open_view("Browse")
+    app.session_state["data-open-tiny"] = 1  # photo 0 is not in use
+    app = app.run()
+    assert app.button(key="data-previous").disabled
+    app = click(app, "data-next")
+    assert app.session_state["data-open-tiny"] == 2
+    assert click(app, "data-previous").session_state["data-open-tiny"] == 1
+
+
+def test_the_facts_are_those_of_the_table(table: pd.DataFrame) -> None:
+    told = facts(table.iloc[5].to_dict())
+    assert told["File"] == "p0/5.png" and told["Person"] == "Person 0" and told["Flaws"] == "blurred, dark"
+    assert told["Sharpness"] == f"{table['sharpness'][5]:,.0f}"
+    assert all(isinstance(text, str) and text for text in told.values())
+
+
+# -- what was refused --------------------------------------------------------------------------------------------
+
+
+def test_what_was_refused_is_counted_and_kept_after_all(table: pd.DataFrame, empty_workspace: Path) -> None:
+    app = open_view("Refused")
+    assert "**3 photos** of 64 are not in use." in words(app)
+    assert len(app.get("button_group")) or "No face was found." in words(app)
+    app = click(app, "data-back-21")
+    assert Studio(empty_workspace).dataset("tiny").table["status"][21] == "kept"
+    assert "**2 photos** of 64" in words(app)
+    click(app, "data-undo-last-refused")
+    assert Studio(empty_workspace).dataset("tiny").table["status"][21] == "no face"
+
+
+def test_a_refused_photo_is_looked_at_and_kept(table: pd.DataFrame, empty_workspace: Path) -> None:
+    app = click(open_view("Refused"), "data-closer-21")
+    assert app.session_state["data-open-tiny"] == 21
+    app = click(app, "data-keep")
+    assert Studio(empty_workspace).dataset("tiny").table["status"][21] == "kept"
+    assert "Photo 21 kept after all." in words(app)
+
+
+def test_nothing_refused_is_said(empty_workspace: Path) -> None:
     counted_set(empty_workspace)
-    dataset = Studio(empty_workspace).dataset("tiny")
-    assert person_counts(dataset.table, dataset.people) == {"train": [16] * 3, "val": [2] * 3, "test": [2] * 3}
+    assert "Every photo of this set is in use." in words(open_view("Refused"))
+
+
+# -- people and history ------------------------------------------------------------------------------------------
+
+
+def test_the_people_are_recounted_from_the_file(table: pd.DataFrame) -> None:
+    shown = open_view("People and history").dataframe[0].value
+    named = table[table["person"] != ""]
+    for row in shown.to_dict("records"):
+        mine = named[named["person"] == row["Person"]]
+        kept = mine[mine["status"] == "kept"]
+        split = kept["split"].value_counts()
+        assert (row["Photos"], row["Faces"], row["Not used"]) == (len(mine), len(kept), len(mine) - len(kept))
+        assert [row["Train"], row["Val"], row["Test"]] == [split[part] for part in ("train", "val", "test")]
+    assert len(shown) == 3
+
+
+def test_a_merge_is_said_before_it_happens_and_can_be_undone(table: pd.DataFrame, empty_workspace: Path) -> None:
+    app = open_view("People and history")
+    assert app.button(key="data-rename-person").disabled
+    app = app.text_input(key="data-who-tiny-name-Person 0").input("Person 1").run()
+    kept = table[table["status"] == "kept"]["person"].value_counts()
+    total = kept["Person 0"] + kept["Person 1"]
+    assert f"make {total}." in app.warning[0].value
+    assert app.button(key="data-rename-person").label == "Merge the two"
+    app = click(app, "data-rename-person")
+    assert Studio(empty_workspace).dataset("tiny").people == ["Person 1", "Person 2"]
+    app = click(app, "data-undo-1")
+    assert Studio(empty_workspace).dataset("tiny").people == ["Person 0", "Person 1", "Person 2"]
+    assert "~~“Person 0” is “Person 1”~~ · undone" in words(app)
+    assert "data-undo-1" not in [button.key for button in app.button]
+
+
+def test_a_person_is_left_out_and_brought_back(table: pd.DataFrame, empty_workspace: Path) -> None:
+    app = open_view("People and history")
+    app = app.selectbox(key="data-who-tiny").select("Person 2").run()
+    app = click(app, "data-exclude-person")
+    assert Studio(empty_workspace).dataset("tiny").people == ["Person 0", "Person 1"]
+    app = click(app, "data-return-1")
+    assert Studio(empty_workspace).dataset("tiny").people == ["Person 0", "Person 1", "Person 2"]
+    assert "Runs that are there already keep what they saw" in words(app)
+
+
+# -- any set, any name -------------------------------------------------------------------------------------------
+
+NAMES = ["*bold* [x](http://e.org) <b>b</b> $a$ :smile:", "x" * 300, "😀 Zoë", "line one\nline two", "- | `c`"]
+
+
+def every_view(app: AppTest) -> str:
+    """Open each view, and a photo; return all that was said."""
+    said = []
+    for view in VIEWS:
+        app = open_tab(app, view)
+        said.append(words(app))
+    app.session_state["data-open-tiny"] = 0
+    said.append(words(open_tab(app, "Browse")))
+    return "\n".join(said)
+
+
+def rewrite(workspace: Path, **columns: object) -> None:
+    path = workspace / "datasets" / "tiny" / "faces.parquet"
+    pd.read_parquet(path).assign(**columns).to_parquet(path, index=False)
+    table = pd.read_parquet(path)
+    json_path = path.with_name("dataset.json")
+    people = sorted(set(table.loc[table["label"] >= 0, "person"]))
+    json_path.write_text(json.dumps({**json.loads(json_path.read_text()), "people": people}))
+
+
+def test_names_are_never_markup_wherever_they_stand(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    person = [NAMES[i % 5] for i in range(64)]
+    labels = [sorted(NAMES).index(name) for name in person]
+    rewrite(empty_workspace, person=person, named=person, label=labels, split="train")
+    Studio(empty_workspace).edit("tiny", "exclude", photo=1)
+    Studio(empty_workspace).edit("tiny", "rename", person=NAMES[0], to=NAMES[0] + "!")
+    said = every_view(open_page("data"))
+    assert "<b>b</b>" not in said.replace("\\<b\\>b\\</b\\>", "")
+    assert "[x](" not in said
+    assert "line one\nline two" not in said
+
+
+def test_a_set_without_names_has_every_view(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    rewrite(empty_workspace, person="", named="", label=-1, split="unlabelled")
+    said = every_view(open_page("data"))
+    assert "Nobody in this set has a name" in said
+    assert "came without folders of people" in said
+    assert "too few named faces" in said
+
+
+def test_a_set_of_one_person_has_every_view(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    rewrite(empty_workspace, person="Ada", named="Ada", label=0, split="train")
+    assert "nobody to tell apart" in every_view(open_page("data"))
+
+
+def test_a_set_with_everybody_left_out_has_every_view(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    for person in ("Person 0", "Person 1", "Person 2"):
+        Studio(empty_workspace).edit("tiny", "exclude", person=person)
+    for photo in range(60, 64):
+        Studio(empty_workspace).edit("tiny", "exclude", photo=photo)
+    assert "No face is in use." in every_view(open_page("data"))
+
+
+def test_a_set_with_nothing_readable_has_every_view(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    status = ["kept"] + ["unreadable"] * 63
+    rewrite(empty_workspace, status=status, face=[0] + [-1] * 63, reason=[""] + ["Damaged."] * 63)
+    np.save(empty_workspace / "datasets" / "tiny" / "faces.npy", np.zeros((1, 32, 32, 3), np.uint8))
+    every_view(open_page("data"))
+
+
+def test_very_many_people_are_counted_by_their_photos(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    path = empty_workspace / "datasets" / "tiny" / "faces.parquet"
+    one = pd.read_parquet(path).iloc[[0] * 400].reset_index(drop=True)
+    people = [f"Somebody {i:03d}" for i in range(400)]
+    one = one.assign(photo=range(400), face=range(400), person=people, named=people, label=range(400))
+    one.to_parquet(path, index=False)
+    np.save(path.with_name("faces.npy"), np.zeros((400, 32, 32, 3), np.uint8))
+    rewrite(empty_workspace)
+    app = open_view("Overview")
+    assert not app.exception
+    assert values(figure_of(app, "data-people")["data"][0]["y"])[0] == 400
+
+
+# -- how a face was found ----------------------------------------------------------------------------------------
 
 
 def test_the_box_is_drawn_where_it_was_found() -> None:
@@ -125,15 +527,9 @@ def test_the_box_is_drawn_where_it_was_found() -> None:
     photo = np.zeros((100, 100, 3), dtype=np.uint8)
     row = {f"box_{side}": value for side, value in zip("xywh", (20, 30, 40, 50), strict=True)}
     row |= {f"{eye}_eye_{axis}": np.nan for eye in ("left", "right") for axis in "xy"}
-    strip = np.asarray(Image.open(_file(found_strip(photo, row, None, height=100))).convert("RGB")).astype(int)
+    strip = np.asarray(Image.open(io.BytesIO(found_strip(photo, row, None, height=100))).convert("RGB")).astype(int)
     assert strip.shape[1] == 100 + 6 + 100  # photo, gap, found box
     yellow = (strip[:, :100, 0] > 150) & (strip[:, :100, 2] < 120)
     rows, columns = np.nonzero(yellow)
     assert abs(columns.min() - 20) <= 2 and abs(columns.max() - 60) <= 2
     assert abs(rows.min() - 30) <= 2 and abs(rows.max() - 80) <= 2
-
-
-def _file(content: bytes) -> Any:
-    import io
-
-    return io.BytesIO(content)

@@ -8,7 +8,7 @@ import streamlit as st
 from facessl import images
 from facessl.dataset import SPLITS, FaceDataset
 from pages._shared.data.compared import ask_for, choose_by, judged, trust
-from pages._shared.data.corrections import on_one_line, one_line
+from pages._shared.data.corrections import last_correction, on_one_line, one_line
 from pages._shared.data.photo import open_photo, opened_photo, strip
 from pages._shared.face_picker import face_picker
 from pages._shared.widgets import paged
@@ -52,6 +52,7 @@ JUDGED = ("suspicion", "alike")  # columns that only a comparison of all faces c
 
 def browse(dataset: FaceDataset) -> None:
     table = dataset.table
+    last_correction(dataset, key="browse")
     with st.container(gap="small"):
         chosen = _filters(dataset, table)
         found = None
@@ -72,26 +73,32 @@ def browse(dataset: FaceDataset) -> None:
 
 
 def _filters(dataset: FaceDataset, table: "pd.DataFrame") -> dict[str, str]:
-    # Keys carry the set's name: another set has other people.
     people = [EVERYBODY, *dataset.people, *([NOBODY] if (table["person"] == "").any() else [])]
     statuses = [ALL, *sorted(table["status"].unique())]
+    # Keys carry the set's name: another set has other people.
+    person, status = f"data-person-{dataset.name}", f"data-status-{dataset.name}"
+    _begin(person, people, EVERYBODY)
+    _begin(status, statuses, "kept" if "kept" in statuses else ALL)
     grid = st.grid(5, min_column_width=150)
     return {
-        "person": grid.selectbox("Person", people, key=f"data-person-{dataset.name}"),
+        "person": grid.selectbox("Person", people, key=person),
         "split": grid.selectbox("Split", [ALL, *SPLITS], key="data-split"),
-        "status": grid.selectbox(
-            "Status", statuses, index=statuses.index("kept") if "kept" in statuses else 0,
-            key=f"data-status-{dataset.name}",
-        ),
+        "status": grid.selectbox("Status", statuses, key=status),
         "quality": grid.selectbox("Quality", QUALITY, key="data-quality"),
         "order": grid.selectbox("Order", list(ORDERS), key="data-order"),
-    }  # fmt: skip
+    }
+
+
+def _begin(key: str, options: list[str], first: str) -> None:
+    """Have a select begin with ``first``, also when a correction took away what was chosen."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = first
 
 
 def _suspects(dataset: FaceDataset) -> "pd.DataFrame | None":
     """Return who is suspected, by a comparison that can be chosen; None while it goes on."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        by = choose_by(dataset)
+        by = choose_by(dataset, key="browse")
         ask_for(dataset, by)
         found = judged(dataset, by)
         if found is not None:
@@ -168,7 +175,7 @@ def _grid(
     picked = face_picker(pictures, page["photo"], _captions(page, found, order), key=f"data-grid-{dataset.name}")
     st.caption("Click a face to see its photo, all that is known of it, and the faces most like it.")
     if picked is not None:
-        open_photo(picked)
+        open_photo(dataset, picked)
 
 
 def _captions(page: "pd.DataFrame", found: "pd.DataFrame | None", order: str) -> list[str]:

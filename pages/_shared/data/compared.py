@@ -50,13 +50,24 @@ def _thread() -> ThreadPoolExecutor:
 # -- by what -----------------------------------------------------------------------------------------------------
 
 
-def choose_by(dataset: FaceDataset) -> str:
-    """Let it be chosen by what faces are compared: a map of this set, or their pixels."""
+def choose_by(dataset: FaceDataset, *, key: str) -> str:
+    """Let it be chosen by what faces are compared: a map of this set, or their pixels.
+
+    ``key`` is of the place where it is asked; the answer counts in all of them.
+    """
     maps = {run.id: run for run in _maps(dataset)}
     if not maps:
         return PIXELS
+    widget, answer = f"data-by-{key}-{dataset.name}", f"data-by-{dataset.name}"
+    if st.session_state.get(answer) not in (*maps, PIXELS):
+        st.session_state[answer] = next(iter(maps))
+    st.session_state[widget] = st.session_state[answer]
+
+    def remember() -> None:
+        st.session_state[answer] = st.session_state[widget]
+
     by: str = st.selectbox(
-        "Faces compared by", [*maps, PIXELS], key=f"data-by-{dataset.name}",
+        "Faces compared by", [*maps, PIXELS], key=widget, on_change=remember, width=560,
         format_func=lambda name: "Pixels, whitened" if name == PIXELS else run_name(maps[name]),
         help="A network that learnt with these names has learnt their mistakes too, and will find fewer of them.",
     )  # fmt: skip

@@ -26,7 +26,8 @@ def on_one_line(name: str) -> str:
 
 def told(edit: Edit) -> str:
     """Return what an edit did, as Markdown."""
-    return one_line(edit.sentence(), 3 * _LONGEST)
+    sentence = edit.sentence()
+    return one_line(sentence[0].upper() + sentence[1:], 3 * _LONGEST)
 
 
 def correct(dataset: FaceDataset, action: Action, **what: Any) -> None:
@@ -38,14 +39,14 @@ def correct(dataset: FaceDataset, action: Action, **what: Any) -> None:
         st.rerun()
 
 
-def last_correction(dataset: FaceDataset) -> None:
-    """Show what this person corrected last, with a button that takes it back."""
+def last_correction(dataset: FaceDataset, *, key: str) -> None:
+    """Show what this person corrected last, with a button that takes it back; ``key`` is of the place it is shown."""
     number = st.session_state.get(_key(dataset))
     if number is None or number > len(dataset.edits) or dataset.edits[number - 1].undone:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True, gap="small"):
         st.markdown(f":material/check: {told(dataset.edits[number - 1])}.", width="stretch")
-        if st.button("Undo", icon=":material/undo:", key=f"data-undo-last-{dataset.name}"):
+        if st.button("Undo", icon=":material/undo:", key=f"data-undo-last-{key}"):
             correct(dataset, "undo", edit=number)
 
 

@@ -1,5 +1,6 @@
 """A set at a glance: how many, of whom, on which side, how good, and whether train and test are alike."""
 
+import re
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -198,9 +199,10 @@ def _in_words(mean: Mean) -> str:
 
 
 def _short(mean: Mean) -> str:
-    """Return a person's name as it fits below a small picture: underscores are places to break it."""
-    name = on_one_line(mean.name).replace("_", "_\u200b")
-    return name if len(name) <= 40 else f"{name[:39]}…"
+    """Return a person's name as it fits below a small picture: long words may be broken."""
+    name = on_one_line(mean.name)
+    name = name if len(name) <= 40 else f"{name[:39]}…"
+    return re.sub(r"(_|\w{10})", "\\1\u200b", name)
 
 
 def _means_of(dataset: FaceDataset, people: tuple[str, ...] = ()) -> list[Mean]:

@@ -14,7 +14,7 @@ _OLD_RUNS = "Runs that are there already keep what they saw; whatever is started
 
 
 def people(dataset: FaceDataset) -> None:
-    last_correction(dataset)
+    last_correction(dataset, key="people")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.subheader("People", anchor=False)
@@ -58,7 +58,7 @@ def _correct_person(dataset: FaceDataset) -> None:
         return
     st.subheader("Correct a person", anchor=False)
     if st.session_state.get(_key(dataset)) not in dataset.people:
-        st.session_state.pop(_key(dataset), None)
+        st.session_state[_key(dataset)] = dataset.people[0]  # said, or the browser goes on to show who is gone
     person = st.selectbox("Person", dataset.people, key=_key(dataset))
     faces = dict(zip(dataset.people, overview.people_table(dataset)["faces"], strict=True))
     name = st.text_input("Right name", person, max_chars=300, key=f"{_key(dataset)}-name-{person}").strip()

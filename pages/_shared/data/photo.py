@@ -19,11 +19,10 @@ from pages._shared.words import count
 if TYPE_CHECKING:
     import pandas as pd
 
-_OPEN = "data-open"  # session key: the photo that is open, if one is
 _PLACE = "data-place"  # where it stands in the list it was opened from
 _NEAREST = 12
 _FACTS = """
-.facts { display: grid; grid-template-columns: auto 1fr; gap: 0.15rem 1rem; margin: 0; padding: 0;
+.facts { display: grid; grid-template-columns: auto 1fr; gap: 0.15rem 1rem; margin: 0;
          font-size: 0.9rem; line-height: 1.4; }
 .facts :is(dt, dd) { margin: 0; padding: 0; font-weight: 400; overflow-wrap: anywhere; }
 .facts dt { opacity: 0.7; overflow-wrap: normal; }
@@ -31,34 +30,38 @@ _FACTS = """
 _TALL = 360  # pixels: height of the photo in the dialog
 
 
-def open_photo(photo: int) -> None:
+def open_photo(dataset: FaceDataset, photo: int) -> None:
     """Open a photo over the page."""
-    st.session_state[_OPEN] = int(photo)
+    st.session_state[_opened(dataset)] = int(photo)
     st.rerun()
 
 
-def _close() -> None:
-    st.session_state.pop(_OPEN, None)
+def _opened(dataset: FaceDataset) -> str:
+    """Return the session key of the photo that is open, if one is; it is no widget's."""
+    return f"data-open-{dataset.name}"
 
 
 def opened_photo(dataset: FaceDataset, listed: np.ndarray) -> None:
     """Show the photo that is open, if one is; ``listed`` are the photos to step through, in their order."""
-    photo = st.session_state.get(_OPEN)
+    photo = st.session_state.get(_opened(dataset))
     if photo is None or not 0 <= photo < len(dataset.table):
         return
     row = dataset.table.iloc[photo].to_dict()  # photos are numbered in the order of the table
     name = one_line(row["person"]) or "No name"
 
-    @st.dialog(f"{name} · photo {photo}", width="large", on_dismiss=_close)
+    def close() -> None:
+        del st.session_state[_opened(dataset)]
+
+    @st.dialog(f"{name} · photo {photo}", width="large", on_dismiss=close)
     def show() -> None:
-        _step(photo, listed)
-        last_correction(dataset)
+        _step(dataset, photo, listed)
+        last_correction(dataset, key="photo")
         _photo(dataset, row)
 
     show()
 
 
-def _step(photo: int, listed: np.ndarray) -> None:
+def _step(dataset: FaceDataset, photo: int, listed: np.ndarray) -> None:
     """Let the next and the one before be opened; a photo that has just left the list keeps its place in it."""
     here = np.flatnonzero(listed == photo)
     place = int(here[0]) if len(here) else st.session_state.get(_PLACE, 0)
@@ -66,9 +69,9 @@ def _step(photo: int, listed: np.ndarray) -> None:
     following = place + 1 if len(here) else place
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if st.button("Previous", icon=":material/chevron_left:", key="data-previous", disabled=place < 1):
-            open_photo(listed[min(place, len(listed)) - 1])
+            open_photo(dataset, listed[min(place, len(listed)) - 1])
         if st.button("Next", icon=":material/chevron_right:", key="data-next", disabled=following >= len(listed)):
-            open_photo(listed[following])
+            open_photo(dataset, listed[following])
         where = f"{place + 1:,} of {len(listed):,}" if len(here) else f"no longer among the {len(listed):,} listed"
         st.caption(where, width="content")
 
@@ -81,10 +84,13 @@ def _photo(dataset: FaceDataset, row: dict[str, Any]) -> None:
     with right:
         if row["face"] >= 0:
             st.image(np.asarray(dataset.faces[row["face"]]), width=180, output_format="JPEG", alt="The crop")
-        _facts(row)
+        _facts(facts(row))
+        if made := factors(row):
+            with st.expander("What it was made of"):
+                _facts(made)
     if row["face"] < 0:
         return
-    by = choose_by(dataset)
+    by = choose_by(dataset, key="photo")
     _suspicion(dataset, row, by)
     _copies(dataset, row)
     _alike(dataset, row, by)
@@ -116,10 +122,10 @@ def _strip_of(
     return found_strip(studio().photo(name, photo), _row, crop, height)
 
 
-def _facts(row: dict[str, Any]) -> None:
-    """Show all that the table knows, as text, whatever a folder may be called."""
-    cells = "".join(f"<dt>{html.escape(title)}</dt><dd>{html.escape(text)}</dd>" for title, text in facts(row).items())
-    st.html(f'<style>{_FACTS}</style><dl class="facts">{cells}</dl>')
+def _facts(told: dict[str, str]) -> None:
+    """Show a title and a text a line, as they are, whatever a folder may be called."""
+    cells = "".join(f"<dt>{html.escape(title)}</dt><dd>{html.escape(text)}</dd>" for title, text in told.items())
+    st.html(f'<style>{_FACTS}</style><dl class="facts" style="padding:0">{cells}</dl>')
 
 
 def facts(row: dict[str, Any]) -> dict[str, str]:
@@ -140,9 +146,13 @@ def facts(row: dict[str, Any]) -> dict[str, str]:
         "Turn": _number(row["turn"], "{:+.2f}"),
         "Flaws": row["flaws"] or ("none" if np.isfinite(row["sharpness"]) else ""),
     }
-    for name, value in row.items():
-        if name.startswith("factor_"):
-            told[name.removeprefix("factor_").replace("_", " ").capitalize()] = _number(value, "{:.3g}")
+    return {title: text for title, text in told.items() if text}
+
+
+def factors(row: dict[str, Any]) -> dict[str, str]:
+    """Return what a generated photo was made of, title -> text."""
+    made = {name.removeprefix("factor_"): value for name, value in row.items() if name.startswith("factor_")}
+    told = {name.replace("_", " ").capitalize(): _number(value, "{:.3g}") for name, value in made.items()}
     return {title: text for title, text in told.items() if text}
 
 
@@ -170,7 +180,7 @@ def _actions(dataset: FaceDataset, row: dict[str, Any]) -> None:
     people = [name for name in dataset.people if name != row["person"]]
     name = st.selectbox(
         "This is somebody else", people, index=None, placeholder="Choose or type a name",
-        accept_new_options=True, key=f"data-name-{dataset.name}-{photo}",
+        accept_new_options=True, key=f"data-name-{dataset.name}-{photo}-{len(dataset.edits)}",
     )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
         if st.button("Give it this name", icon=":material/edit:", key="data-rename", disabled=not (name or "").strip()):
@@ -231,4 +241,4 @@ def _picker(dataset: FaceDataset, faces: np.ndarray, more: list[str] | None = No
     pictures = [images.fit(dataset.faces[face], 144) for face in faces]
     picked = face_picker(pictures, crops["photo"].tolist(), captions, key=f"data-{key}-{dataset.name}")
     if picked is not None:
-        open_photo(picked)
+        open_photo(dataset, picked)

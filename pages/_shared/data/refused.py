@@ -24,7 +24,7 @@ MEANS = {
 
 def refused(dataset: FaceDataset) -> None:
     table = dataset.table[dataset.table["status"] != "kept"]
-    last_correction(dataset)
+    last_correction(dataset, key="refused")
     if table.empty:
         st.success("Every photo of this set is in use.", icon=":material/check_circle:")
         return
@@ -51,5 +51,5 @@ def refused(dataset: FaceDataset) -> None:
                 if row["face"] >= 0 and st.button(back_label(row), key=f"data-back-{photo}", icon=":material/undo:"):
                     bring_back(dataset, row)
                 if st.button("Look closer", key=f"data-closer-{photo}", icon=":material/zoom_in:"):
-                    open_photo(photo)
+                    open_photo(dataset, photo)
     opened_photo(dataset, table["photo"].to_numpy())
