@@ -240,8 +240,8 @@ class DemoRecipe(Recipe):
     photos: int = Field(40, ge=5, le=500, description="Photos of each.")
     epochs: int = Field(32, ge=1, le=1000, description="Epochs of pre-training.")
     batch_size: int = Field(32, ge=2, le=1024, description="Faces a step: small, for few faces and many steps.")
-    finetune_epochs: int = Field(10, ge=1, le=1000, description="Epochs of fine-tuning.")
-    image_size: int = Field(48, ge=32, le=224, description="Side of a view in pixels: small, for many epochs.")
+    finetune_epochs: int = Field(8, ge=1, le=1000, description="Epochs of fine-tuning.")
+    image_size: int = Field(40, ge=32, le=224, description="Side of a view in pixels: small, for many epochs.")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
     name: SetName = Field("demo", description="Name of the prepared set.")
 

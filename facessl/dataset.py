@@ -28,7 +28,7 @@ class FaceDataset:
     photo            integer id of the photo, in the order of the source
     path             of the photo inside its source
     person, label    true name and its integer; "" and -1 in the unlabelled part
-    named            the name as it came, also of people with too few photos
+    named            the name that the photo came with, corrected by people; also of people with too few photos
     split            unlabelled, train, val or test
     status           kept; or why it is not used: no face, too small, poor, duplicate, unreadable, excluded
     reason           a sentence, where status is not kept
@@ -37,7 +37,7 @@ class FaceDataset:
     found            how many faces the detector saw in the photo
     box_x, _y, _w, _h        the chosen face in photo pixels; NaN where there is none
     left_eye_x, _y, right_eye_x, _y   in photo pixels, NaN where none was found; left as in the picture
-    angle, aligned   degrees by which the eyes were off level; whether the crop was turned level
+    angle, aligned   degrees by which the eyes (YuNet: five points) were off level; whether the crop was turned level
     sharpness, brightness, contrast, turn   of the crop, see ``quality``
     flaws            what is wrong with the crop, in words, "" if nothing is
     hash             perceptual hash of the photo, 16 hexadecimal digits; "" where it cannot be read

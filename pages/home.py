@@ -8,7 +8,7 @@ import streamlit as st
 from facessl.config import DemoRecipe
 from facessl.runs import ACTIVE, Run
 from pages._shared.backend import studio
-from pages._shared.demo import stage
+from pages._shared.demo import stage_live, stage_still, working_step
 from pages._shared.forms import recipe_form
 from pages._shared.path import Step, link_to, path_steps
 from pages._shared.run_panel import progress_share
@@ -29,8 +29,10 @@ def home() -> None:
     page_title("Watch a model learn to tell people apart", "" if now.demo else INTRODUCTION)
     if not demo:
         demo_start("Run the demo", primary=True)
-    # One timer for the whole page: cards, what runs now, and the demo's pictures belong together.
-    st.fragment(overview, run_every=1.5 if now.anything else None)(demo, now)
+    # One timer for what changes by itself: cards, what runs now, the step that works. Drawing takes time from training
+    # where both share two cores, so what is done is not drawn again and again.
+    st.fragment(overview, run_every=3.0 if now.anything else None)(demo, now)
+    stage_still(demo)
     if not demo:
         st.image(str(FACES), caption="Faces that the demo draws. None of these people exists.", width="stretch")
     if demo and not now.demo:
@@ -43,11 +45,14 @@ class Living(NamedTuple):
 
     anything: bool  # a run is being worked on, or the device is being found out
     demo: bool  # the demo is being worked on
+    step: str  # which of its steps is
 
 
 def what_lives(demo: list[Run]) -> Living:
     in_demo = any(run.status().state in ACTIVE for run in demo)
-    return Living(in_demo or bool(studio().active()) or studio().device() is None, in_demo)
+    step = working_step(demo)
+    anything = in_demo or bool(studio().active()) or studio().device() is None
+    return Living(anything, in_demo, step.id if step else "")
 
 
 def demo_start(label: str, *, primary: bool) -> None:
@@ -74,7 +79,7 @@ def overview(demo: list[Run], before: Living) -> None:
     machine()
     path_cards(path_steps(studio()), short=before.demo)
     if demo:
-        stage(demo)
+        stage_live(demo)
 
 
 def machine() -> None:

@@ -52,4 +52,4 @@ def look(group: int) -> dict[str, Any]:
 
 def short(name: str) -> str:
     """Return a name as it fits a legend, with nothing in it that plotly would read as markup."""
-    return escape(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
+    return escape(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…", quote=False)

@@ -19,20 +19,27 @@ WHAT = {
 }
 
 
-def stage(demo: list[Run]) -> None:
-    """Show the demo: the step that works now on top, what is done below it, newest first."""
-    states = {run.id: run.status() for run in demo}
-    done = all(status.state == "finished" for status in states.values())
+def working_step(demo: list[Run]) -> Run | None:
+    """Return the step of the demo that is being worked on."""
+    return next((run for run in demo if run.status().state in ("running", "stopping")), None)
+
+
+def stage_live(demo: list[Run]) -> None:
+    """Show how the demo stands and the step that works now: what changes by itself."""
+    done = all(run.status().state == "finished" for run in demo)
     stage_head(demo, done)
     if done:
         demo_result(demo)
-    begun = [run for run in demo if states[run.id].state != "queued" and (run.metrics() or _has_pictures(run))]
-    current = next((run for run in demo if states[run.id].state in ("running", "stopping")), None)
-    if current is not None and current not in begun:
-        begun.append(current)
-    # While it works: what happens now on top. Afterwards: the story from its beginning.
-    order = demo if done else sorted(begun, key=lambda run: (run is not current, -demo.index(run)))
-    for run in order:
+    if (current := working_step(demo)) is not None:
+        show_step(current)
+
+
+def stage_still(demo: list[Run]) -> None:
+    """Show the other steps that have begun: while the demo works newest first, afterwards the story as it went."""
+    current = working_step(demo)
+    begun = [run for run in demo if run is not current and run.status().state != "queued"]
+    shown = [run for run in begun if run.metrics() or _has_pictures(run)]
+    for run in shown if all(run.status().state == "finished" for run in demo) else reversed(shown):
         show_step(run)
 
 
@@ -98,6 +105,11 @@ def demo_map(run: Run) -> None:
     if run.status().state != "finished":
         st.caption("Each face becomes a point; faces that the network finds alike lie close together.")
         return
+    with shown_errors():
+        draw_demo_map(run)
+
+
+def draw_demo_map(run: Run) -> None:
     from facessl import figures
 
     dataset = studio().dataset(run.config["recipe"]["dataset"])

@@ -10,7 +10,7 @@ from pages._shared.widgets import shown_errors, state_badge
 from pages._shared.words import duration, plain
 
 
-def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, every: float = 1.5) -> Status:
+def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, every: float = 2.0) -> Status:
     """Show a run and, while it is worked on, keep showing it; ``draw(run)`` adds the page's curves or pictures.
 
     When the run ends, the whole page is drawn once more. Returns the state at the time of the call.

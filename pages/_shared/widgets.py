@@ -144,9 +144,8 @@ def face_grid(faces: Sequence[np.ndarray], captions: Sequence[str] | None = None
 
 def _cell(face: np.ndarray, text: str) -> str:
     image = f'<img src="{jpeg_uri(face)}" alt="{text}" style="width:100%; aspect-ratio:1; border-radius:0.5rem">'
-    words = (
-        f'<figcaption style="font-size:0.85rem; opacity:0.8; line-height:1.3; padding-top:0.2rem">{text}</figcaption>'
-    )
+    style = "font-size:0.85rem; opacity:0.8; line-height:1.3; padding-top:0.2rem; overflow-wrap:anywhere"
+    words = f'<figcaption style="{style}">{text}</figcaption>'
     return f'<figure style="margin:0; text-align:center">{image}{words if text else ""}</figure>'
 
 

@@ -17,6 +17,8 @@ from tests import chromium
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("Data", "Views", "Pre-train", "Embeddings", "Fine-tune", "Identify", "Compare")
+# Drawing by software costs half a core, so only who needs it asks for it: a map of over 1,000 points.
+WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 FLAGS = [
     "--no-sandbox",
     "--disable-quic",
@@ -24,9 +26,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
 ]
 
 
@@ -59,12 +58,12 @@ def served(home: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def opened(address: str, executable: str, **context: Any) -> Iterator[Any]:
+def opened(address: str, executable: str, *, webgl: bool = True, **context: Any) -> Iterator[Any]:
     """Open an address in a page of 1440 × 900 points, or as Playwright's ``context`` settings say."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS + WEBGL if webgl else FLAGS)
         page = browser.new_page(**{"viewport": {"width": 1440, "height": 900}, **context})
         page.set_default_timeout(60_000)
         page.goto(address)
