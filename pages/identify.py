@@ -67,7 +67,7 @@ def rate_slider(run: Run) -> float:
     """Let the false-accept rate be chosen, and say which threshold follows and what it rests on."""
     known = studio().gallery(run.id)
     rate: float = st.select_slider(
-        "Strangers taken for somebody known, at most", _RATES, value=0.01, key="identify-rate", persist_state="session",
+        "Strangers taken for somebody known, about", _RATES, value=0.01, key="identify-rate", persist_state="session",
         format_func=lambda share: f"{share * 100:g} %", help="The false-accept rate. Lower says *unknown* more often.",
     )  # fmt: skip
     threshold, impostors = known.threshold(rate), len(known.impostors)
