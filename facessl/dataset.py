@@ -30,6 +30,7 @@ class FaceDataset:
     person, label    true name and its integer; "" and -1 in the unlabelled part
     named            the name that the photo came with, corrected by people; also of people with too few photos
     split            unlabelled, train, val or test
+    split_before     the same before copies of one picture were put on one side
     status           kept; or why it is not used: no face, too small, poor, duplicate, unreadable, excluded
     reason           a sentence, where status is not kept
     face             row in ``faces.npy``: of a photo that is not kept, what it would be; -1 if it cannot be read

@@ -87,6 +87,8 @@ def test_a_photo_that_was_there_already_stays_on_its_side(home: Path) -> None:
     twice = new.table[new.table["group"] >= 0]
     assert len(twice) >= 6 and new.info["counts"]["crossed_now"] == 0
     assert (twice.groupby("group")["split"].nunique() == 1).all()
+    sides = twice[twice["status"] == "kept"].groupby("group")["split_before"].nunique()
+    assert int((sides > 1).sum()) == new.info["counts"]["crossed_before"]  # recounted from the table
 
 
 def test_every_photo_is_found_again(home: Path) -> None:

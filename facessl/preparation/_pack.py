@@ -145,6 +145,7 @@ def _table(rows: Sequence[dict[str, Any]], plan: Plan, photos: Sequence[Photo]) 
             "named": [photo.person or "" for photo in photos],
             "label": [place.label for place in plan.places],
             "split": [place.split for place in plan.places],
+            "split_before": [place.split for place in plan.places],
             "status": [row["status"] for row in full],
             "reason": [row["reason"] for row in full],
             "face": np.where(readable, np.cumsum(readable) - 1, -1),
