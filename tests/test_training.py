@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from facessl import checkpoints, config, runs, training
+from facessl import checkpoints, config, pretraining, runs, training
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
 from facessl.errors import ModelError, RunError, Stopped
@@ -175,3 +175,35 @@ def test_a_damaged_state_or_model_says_what_to_do(workspace: Path) -> None:
 def test_recipes_are_what_they_say() -> None:
     assert isinstance(config.build(PretrainRecipe, SMALL), PretrainRecipe)
     assert isinstance(config.build(FinetuneRecipe, SMALL), FinetuneRecipe)
+
+
+def test_the_faces_of_another_set_join_in_nameless_and_never_its_judges(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_set(workspace, "more", people=2, photos=20, unnamed=5)
+    made: list[FacePool] = []
+    original = FacePool.__init__
+
+    def remembered(self: FacePool, parts: list[tuple[FaceDataset, np.ndarray]]) -> None:
+        made.append(self)
+        original(self, parts)
+        self.joined = {dataset.name: set(rows.tolist()) for dataset, rows in parts}  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(FacePool, "__init__", remembered)
+    pretrain(new_run(workspace, "pretrain", epochs=1, also=("more",)), workspace)
+    joined = made[0].joined  # type: ignore[attr-defined]
+    for name in ("tiny", "more"):
+        dataset = FaceDataset(workspace / "datasets" / name)
+        assert joined[name] == set(dataset.rows("train", "unlabelled").tolist())
+
+
+def test_the_faces_that_are_watched_are_drawn_from_all_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_set(tmp_path, people=4, photos=20, unnamed=0)
+    monkeypatch.setattr(pretraining, "_WATCHED_FACES", 24)
+    watched: list[pretraining.Watch] = []
+    begin = pretraining.Watch.__post_init__
+    monkeypatch.setattr(pretraining.Watch, "__post_init__", lambda self: watched.append(self) or begin(self))
+    pretrain(new_run(tmp_path, "pretrain", epochs=1), tmp_path)
+    dataset = FaceDataset(tmp_path / "datasets" / "tiny")
+    assert len(watched[0]._watched) == 24
+    assert set(dataset.labels(watched[0]._watched)) == {0, 1, 2, 3}
