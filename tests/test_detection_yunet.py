@@ -129,6 +129,20 @@ def test_a_bystander_counts_only_when_asked_for(photos: list[np.ndarray], weight
 
 
 @pytest.mark.realdata
+def test_only_those_who_are_asked_for_get_landmarks(photos: list[np.ndarray], weights: Path) -> None:
+    frontal = [photo for photo in photos if YuNetDetector(weights).find(photo)[0].landmarks]
+    pair = np.concatenate(frontal[:2], axis=1)
+    every = YuNetDetector(weights).find(pair)
+    assert len(every) == 2 and all(face.landmarks for face in every)
+    chosen = YuNetDetector(weights, landmarks="chosen").find(pair)
+    assert choose(chosen, pair.shape) == choose(every, pair.shape)  # the crop is the same
+    assert [face.landmarks is not None for face in chosen].count(True) == 1
+    none = YuNetDetector(weights, landmarks="none").find(pair)
+    assert [face.box for face in none] == [face.box for face in every]
+    assert not any(face.landmarks for face in none)
+
+
+@pytest.mark.realdata
 def test_no_face_is_an_empty_list(yunet: YuNetDetector) -> None:
     # OpenCV's network, left alone with a side of 32 pixels, finds faces in memory that nobody has written.
     rng = np.random.default_rng(0)

@@ -83,10 +83,13 @@ def test_accuracies_are_in_percent_and_gaps_are_left_out():
     assert (val.name, numbers(val.y)) == ("validation", [40, 50])
 
 
-def test_names_of_nearly_equal_lines_stand_on_different_sides():
-    above, below = figures.knn_curve(ROWS, 0.25, 0.26).layout.annotations
-    assert above.text.startswith("untrained")
-    assert (above.yanchor, below.yanchor) == ("bottom", "top")
+def test_the_lines_to_beat_are_named_in_the_legend():
+    figure = figures.knn_curve(ROWS, 0.25, 0.26)
+    assert [(shape.name, shape.showlegend) for shape in figure.layout.shapes] == [
+        ("normalised pixels 25 %", True), ("untrained network 26 %", True)
+    ]  # fmt: skip
+    assert figure.layout.showlegend and not figures.knn_curve(ROWS, None, None).layout.showlegend
+    assert len({shape.line.dash for shape in figure.layout.shapes}) == 2
 
 
 def test_nothing_measured_yet_is_an_empty_chart():

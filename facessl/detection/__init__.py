@@ -2,7 +2,7 @@
 
 from facessl.detection._crop import crop
 from facessl.detection._eyes import MAX_ANGLE, plausible_pair
-from facessl.detection._face import Box, Face, FaceDetector, Point, choose, overlap
+from facessl.detection._face import Box, Face, FaceDetector, LandmarksOf, Point, choose, overlap
 from facessl.detection._haar import HaarDetector
 from facessl.detection._open import DETECTORS, open_detector
 from facessl.detection._yunet import YuNetDetector
@@ -14,6 +14,7 @@ __all__ = [
     "Face",
     "FaceDetector",
     "HaarDetector",
+    "LandmarksOf",
     "Point",
     "YuNetDetector",
     "choose",

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # x, y, width, height
+LandmarksOf = Literal["every", "chosen", "none"]  # whose landmarks are looked for: of which of a photo's faces
 
 
 @dataclass(frozen=True)

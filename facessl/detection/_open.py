@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, get_args
 
-from facessl.detection._face import FaceDetector
+from facessl.detection._face import FaceDetector, LandmarksOf
 from facessl.detection._haar import HaarDetector
 from facessl.detection._yunet import WHERE_TO_GET_IT, YuNetDetector
 from facessl.errors import ModelError, RecipeError
@@ -19,6 +19,7 @@ def open_detector(
     scale_factor: float = 1.2,
     min_neighbors: int = 5,
     min_size_share: float = 0.2,
+    landmarks: LandmarksOf = "every",
 ) -> FaceDetector:
     """Return the detector called ``name``, ready for any number of threads.
 
@@ -29,6 +30,7 @@ def open_detector(
         min_neighbors: Windows that must agree for Haar, >= 1.
         min_size_share: Smallest face, as a share of the photo's shorter side; bystanders smaller than this are not
             seen beside a larger face.
+        landmarks: Whose landmarks YuNet looks for; Haar has none.
 
     Raises:
         RecipeError: There is no such detector.
@@ -40,4 +42,4 @@ def open_detector(
         raise RecipeError(f"There is no detector called {name!r}; choose one of {', '.join(DETECTORS)}.")
     if not weights.strip():
         raise ModelError(f"The detector yunet needs its file in weights; {WHERE_TO_GET_IT}.")
-    return YuNetDetector(Path(weights).expanduser(), min_size_share)
+    return YuNetDetector(Path(weights).expanduser(), min_size_share, landmarks)

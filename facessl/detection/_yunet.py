@@ -9,7 +9,7 @@ import numpy as np
 
 from facessl.detection._crop import cut, turned_square
 from facessl.detection._eyes import TEMPLATE, degrees, plausible_landmarks, similarity
-from facessl.detection._face import Face, Point, inside, largest_first
+from facessl.detection._face import Face, LandmarksOf, Point, choose, inside, largest_first
 from facessl.errors import ModelError
 
 WHERE_TO_GET_IT = "take face_detection_yunet_*.onnx from OpenCV's model zoo (opencv_zoo, models/face_detection_yunet)"
@@ -43,6 +43,8 @@ class YuNetDetector:
         weights: The file ``face_detection_yunet_*.onnx`` of OpenCV's model zoo.
         min_size_share: Smallest face, as a share of the photo's shorter side. Bystanders smaller than this are not
             seen beside a larger face.
+        landmarks: Whose landmarks are looked for, which takes longer than finding the face: of every face, of the
+            one that ``choose`` would take, or of none.
 
     Raises:
         ModelError: The file is missing or is not YuNet.
@@ -50,9 +52,10 @@ class YuNetDetector:
     Reference: Wu, Peng and Yu 2023, https://doi.org/10.1007/s11633-023-1423-y
     """
 
-    def __init__(self, weights: Path, min_size_share: float = 0.2) -> None:
+    def __init__(self, weights: Path, min_size_share: float = 0.2, landmarks: LandmarksOf = "every") -> None:
         self.weights = weights
         self.min_size_share = min_size_share
+        self.landmarks = landmarks
         self._own = threading.local()
         self._file = _read(weights)
         _try(self._file, weights)
@@ -66,8 +69,16 @@ class YuNetDetector:
         for share in (self.min_size_share, 0.4 * self.min_size_share):
             faces = self._search(image, share)
             if faces:
-                return [self._with_landmarks(image, face) for face in faces]
+                asked = self._asked(faces, image)
+                return [self._with_landmarks(image, face) if face in asked else face for face in faces]
         return []
+
+    def _asked(self, faces: list[Face], image: np.ndarray) -> list[Face]:
+        """Return those whose landmarks are wanted."""
+        if self.landmarks == "every":
+            return faces
+        chosen = choose(faces, image.shape)
+        return [chosen] if chosen and self.landmarks == "chosen" else []
 
     def _search(self, image: np.ndarray, share: float) -> list[Face]:
         import cv2
@@ -117,8 +128,8 @@ class YuNetDetector:
 
         if not hasattr(self._own, use):
             setattr(self._own, use, _network(self._file, same_face=_SAME_FACE if use == "whole" else 0.999))
-        missing = (max(0, _SHORTEST - side) for side in image.shape[:2])
-        image = np.pad(image, [(0, below) for below in (*missing, 0)])
+        if min(image.shape[:2]) < _SHORTEST:
+            image = np.pad(image, [(0, max(0, _SHORTEST - side)) for side in image.shape[:2]] + [(0, 0)])
         network = getattr(self._own, use)
         network.setInputSize((image.shape[1], image.shape[0]))
         rows = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]

@@ -20,7 +20,8 @@ def loss_curve(rows: Sequence[Mapping[str, Any]], chance: float | None) -> "Figu
     figure = _curves(rows, {"loss": "loss"}, scale=1, title="loss")
     figure.update_yaxes(rangemode="normal")  # what counts is the distance to the line, not to zero
     if chance is not None:
-        _reference(figure, chance, "nothing learnt", "top right")
+        line = {"dash": "dash", "width": 2, "color": GREY}
+        figure.add_hline(chance, line=line, annotation_text="nothing learnt", annotation_position="top right")
     return figure
 
 
@@ -33,12 +34,12 @@ def knn_curve(rows: Sequence[Mapping[str, Any]], pixels: float | None, untrained
         untrained: Height of the second.
     """
     figure = _curves(rows, {"knn_accuracy": "k-NN on val"}, scale=100, title="right, %")
-    lines = [("normalised pixels", pixels), ("untrained network", untrained)]
-    known = sorted(((name, height) for name, height in lines if height is not None), key=lambda line: -line[1])
-    # The higher one is named above its line and the lower one below, for the two are often nearly equal; at the right
-    # end, because at the left the curve begins just there.
-    for (name, height), place in zip(known, ("top right", "bottom right"), strict=False):
-        _reference(figure, 100 * height, f"{name} {100 * height:.0f} %", place)
+    # Named in the legend: written along the lines, the names lie on the curve where it runs beside one.
+    for name, height, dash in (("normalised pixels", pixels, "dash"), ("untrained network", untrained, "dot")):
+        if height is not None:
+            line = {"dash": dash, "width": 2, "color": GREY}
+            figure.add_hline(100 * height, line=line, name=f"{name} {100 * height:.0f} %", showlegend=True)
+            figure.update_layout(showlegend=True)
     return figure
 
 
@@ -99,8 +100,3 @@ def _lines(lines: Sequence[tuple[str, str, list[int], list[float]]], *, title: s
         figure.update_xaxes(range=[-0.1, 1.1])  # around a single point plotly invents negative epochs
     figure.update_yaxes(title=title, rangemode="tozero")
     return figure
-
-
-def _reference(figure: "Figure", height: float, text: str, position: str) -> None:
-    line = {"dash": "dash", "width": 2, "color": GREY}
-    figure.add_hline(height, line=line, annotation_text=text, annotation_position=position)

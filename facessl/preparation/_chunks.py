@@ -15,7 +15,7 @@ import numpy as np
 
 from facessl import devices, duplicates, quality, registry
 from facessl.config import PrepareRecipe
-from facessl.detection import Face, FaceDetector, choose, crop, open_detector
+from facessl.detection import Face, FaceDetector, LandmarksOf, choose, crop, open_detector
 from facessl.errors import DatasetError, ImageError
 from facessl.images import encode_jpeg
 from facessl.preparation._pack import write_part
@@ -96,7 +96,9 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def recipe_detector(recipe: PrepareRecipe, min_size_share: float = 0.2) -> FaceDetector:
+def recipe_detector(
+    recipe: PrepareRecipe, min_size_share: float = 0.2, landmarks: LandmarksOf = "every"
+) -> FaceDetector:
     """Return the detector that a recipe names; ModelError when its file is missing."""
     return open_detector(
         recipe.detector,
@@ -104,6 +106,7 @@ def recipe_detector(recipe: PrepareRecipe, min_size_share: float = 0.2) -> FaceD
         scale_factor=recipe.scale_factor,
         min_neighbors=recipe.min_neighbors,
         min_size_share=min_size_share,
+        landmarks=landmarks,
     )
 
 
@@ -125,7 +128,8 @@ class Cropper:
 
     @classmethod
     def of(cls, recipe: PrepareRecipe, source: Source, first: int) -> "Cropper":
-        return cls(recipe, source, first, recipe_detector(recipe))
+        # One face of a photo is cropped, so nobody asks for the landmarks of the others.
+        return cls(recipe, source, first, recipe_detector(recipe, landmarks="chosen" if recipe.align else "none"))
 
     def crop_chunk(self, building: Path, index: int, places: Sequence[Place]) -> None:
         """Read, detect, align and crop a chunk; write its part and its share of ``scaled/``."""

@@ -46,6 +46,7 @@ LABELS = {
     "train_share": "Share for train",
     "unnamed": "Photos without a name",
     "val_share": "Share for val",
+    "weights": "File of YuNet",
     "workers": "Processes",
 }
 

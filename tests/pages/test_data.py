@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import runs, suspects
-from facessl.config import PrepareRecipe, build
+from facessl.config import DetectorsRecipe, PrepareRecipe, build
 from facessl.errors import FaceSSLError
 from facessl.runs import Run
 from facessl.studio import Studio
@@ -432,6 +432,56 @@ def test_a_person_is_left_out_and_brought_back(table: pd.DataFrame, empty_worksp
     app = click(app, "data-return-1")
     assert Studio(empty_workspace).dataset("tiny").people == ["Person 0", "Person 1", "Person 2"]
     assert "Runs that are there already keep what they saw" in words(app)
+
+
+# -- detectors ---------------------------------------------------------------------------------------------------
+
+
+def compared_detectors(workspace: Path, rows: list[dict[str, Any]]) -> None:
+    """Write a finished comparison on the tiny set."""
+    run = runs.create(workspace, "detectors", build(DetectorsRecipe, {"dataset": "tiny"}), title="Detectors on tiny")
+    run.update(state="finished", message="Finished.", seconds=3.0)
+    runs.write_json(run.path / "result.json", {"dataset": "tiny", "device": "CPU", "rows": rows})
+
+
+def detector_row(name: str, found: int, several: int, agreement: dict[str, float]) -> dict[str, Any]:
+    return {
+        "name": name, "photos": 20, "found": found, "one": found - several, "several": several,
+        "faces": found + several, "eyes": 9, "ms_per_photo": 4.25, "agreement": agreement,
+    }  # fmt: skip
+
+
+def test_a_comparison_of_detectors_is_started_on_this_set(
+    empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(Studio, "start", lambda self, kind, settings: started.append((kind, settings)))
+    counted_set(empty_workspace)
+    app = open_view("Detectors")
+    assert "made with Haar, step 1.2" in words(app)
+    next(button for button in app.button if button.label == "Compare the detectors").click().run()
+    assert started == [("detectors", {"dataset": "tiny", "photos": 200, "weights": "", "seed": 0})]
+
+
+def test_detectors_are_compared_by_what_they_found(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    first, second = {"Haar, step 1.2": 0.95, "YuNet": 0.85}, {"Haar, step 1.1": 0.95, "YuNet": 0.8}
+    third = {"Haar, step 1.1": 0.85, "Haar, step 1.2": 0.8}
+    rows = [
+        detector_row("Haar, step 1.1", 18, 2, first),
+        detector_row("Haar, step 1.2", 17, 1, second),
+        detector_row("YuNet", 20, 6, third),
+    ]
+    compared_detectors(empty_workspace, rows)
+    app = open_view("Detectors")
+    shown = app.dataframe[0].value
+    assert shown["A face"].tolist() == [90, 85, 100]
+    assert shown["Photos with one"].tolist() == [16, 16, 14]
+    assert shown["With several"].tolist() == [2, 1, 6]
+    assert "Haar, step 1.2 and YuNet differ most" in words(app) and "80.0 % of them" in words(app)
+    assert "YuNet is not among them" not in words(app)
+    compared_detectors(empty_workspace, rows[:1])
+    assert "YuNet is not among them" in words(open_view("Detectors"))
 
 
 # -- any set, any name -------------------------------------------------------------------------------------------
