@@ -1,6 +1,7 @@
 """What a worker process does: wait for its turn, do the run's work from start to end, say how it ended."""
 
 import dataclasses
+import errno
 import os
 import time
 import traceback
@@ -19,6 +20,7 @@ from facessl.runs import Run
 # One lucky photo makes a stranger somebody; at the same false-accept rate, the mean over a person's three most similar
 # photos named 52 % of the known instead of 19 % (docs/LOG.md, 2026-11-22).
 _BEST_OF = 3
+_ROOM = 1 << 17  # bytes: a status and a traceback
 
 
 def work(workspace: Path, run_id: str) -> str:
@@ -32,6 +34,7 @@ def work(workspace: Path, run_id: str) -> str:
         attempts = runs.read_json(run.path / "status.json")["attempts"] + 1
         run.update(state="queued", attempts=attempts)
         try:
+            _keep_room(run)
             jobs.wait_for_parents(workspace, run)
             queue = devices.queue_name(runs.read_json(run.path / "config.json")["recipe"].get("device", "cpu"))
             with jobs.turn(workspace, run, queue):
@@ -48,13 +51,30 @@ def work(workspace: Path, run_id: str) -> str:
         except MemoryError:
             _fail(run, "The machine's memory is full; choose a smaller batch or image size.")
         except OSError as error:
+            _give_room_back(run)
             traceback.print_exc()
-            what = f"{error.strerror or error} ({error.filename or 'no name'})"
-            _fail(run, f"A file could not be read or written: {what}.")
+            _fail(run, _what_failed(error))
         except Exception as error:  # the last place that can tell the person anything
             traceback.print_exc()
             _fail(run, f"Something nobody foresaw: {type(error).__name__}: {error}. The log has the details.")
+        finally:
+            _give_room_back(run)
         return run.status().state
+
+
+def _what_failed(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; make room, then resume this."
+    return f"A file could not be read or written: {error.strerror or error} ({error.filename or 'no name'})."
+
+
+def _keep_room(run: Run) -> None:
+    """Take some room on the disk, so that there is enough to say so when it is full."""
+    (run.path / "room").write_bytes(bytes(_ROOM))
+
+
+def _give_room_back(run: Run) -> None:
+    (run.path / "room").unlink(missing_ok=True)
 
 
 def _fail(run: Run, sentence: str) -> None:

@@ -1,6 +1,5 @@
 """Preparing: whose, which split, which face; the same every time; nothing half-done that looks done."""
 
-import errno
 import io
 import itertools
 import os
@@ -375,21 +374,6 @@ def test_a_taken_name_is_refused(drawn: FaceDataset) -> None:
         with pytest.raises(DatasetError, match="choose another name"):
             attempt()
     assert (drawn.path / "dataset.json").read_bytes() == before
-
-
-def test_a_full_disk_is_said_in_one_sentence(
-    tmp_path: Path, faces: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    path = make_zip(tmp_path / "photos.zip", {"1.jpg": faces[0]})
-    run = make_run(tmp_path, source="folder", path=str(path))
-    monkeypatch.setattr(_chunks, "write_part", full)
-    with pytest.raises(DatasetError, match="disk is full"):
-        preparation.prepare(run, tmp_path)
-    monkeypatch.undo()
-    assert preparation.prepare(run, tmp_path)["photos"] == 1
 
 
 # Real photos

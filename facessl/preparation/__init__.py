@@ -5,7 +5,6 @@ more than the chunks in hand, and the set comes out the same to the byte. It is 
 ``workspace/datasets`` in one step: what is there is whole.
 """
 
-import errno
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -69,7 +68,7 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
 
     Raises:
         SourceError: The photos cannot be taken in.
-        DatasetError: The name is taken, no face was found, or the disk is full.
+        DatasetError: The name is taken, or no face was found.
         Stopped: Somebody asked for it; the parts that are done stay.
     """
     recipe: PrepareRecipe = run.recipe()
@@ -83,10 +82,6 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
     building = run.path / "building"
     try:
         return _build(run, recipe, source, parent, building, target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DatasetError("The disk is full; make room, then resume this.") from error
-        raise
     finally:
         source.close()
 

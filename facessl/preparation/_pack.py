@@ -93,19 +93,22 @@ def pack(
     if recipe.duplicates:
         table, leak = one_side(table, thumbnails)
         _refile(building / "set" / "scaled", plan, table)
-    faces = np.lib.format.open_memmap(
-        building / "set" / "faces.npy", mode="w+", dtype=np.uint8,
-        shape=(int((table["face"] >= 0).sum()), recipe.size, recipe.size, 3),
-    )  # fmt: skip
-    at = 0
-    for part in parts:
-        chunk = _pictures(building, part)
-        faces[at : at + len(chunk)] = chunk
-        at += len(chunk)
-    faces.flush()
+    _write_faces(building, parts, (int((table["face"] >= 0).sum()), recipe.size, recipe.size, 3))
     np.save(building / "set" / "thumbnails.npy", thumbnails)
     table.to_parquet(building / "set" / "faces.parquet", index=False)
     return _counts(table, plan) | leak, _notes(table, plan, leak)
+
+
+def _write_faces(building: Path, parts: Sequence[int], shape: tuple[int, ...]) -> None:
+    """Write ``faces.npy``, one part in memory at a time.
+
+    Not through a memory map: on a full disk that ends the process without a word.
+    """
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with open(building / "set" / "faces.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(_pictures(building, part)).tobytes())
 
 
 def _refile(scaled: Path, plan: Plan, table: "pd.DataFrame") -> None:

@@ -1,0 +1,65 @@
+"""What a worker says when its work cannot go on."""
+
+import errno
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facessl import runs, worker
+from facessl.config import PrepareRecipe, build
+from facessl.preparation import _chunks
+from facessl.runs import Run
+from facessl.sources import synthetic
+
+
+@pytest.fixture
+def preparing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A preparation of two photos that has not begun."""
+    from facessl.images import encode_jpeg
+
+    monkeypatch.setattr(os, "nice", lambda step: 0)  # the test process keeps its priority
+    source = synthetic.open_source(synthetic.Options(people=3, photos=5), "")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for number, photo in enumerate(source.photos[:2]):
+            archive.writestr(f"{number}.jpg", encode_jpeg(source.read(photo)))
+    recipe = build(PrepareRecipe, {"source": "folder", "path": str(tmp_path / "photos.zip"), "name": "photos"})
+    return runs.create(tmp_path, "prepare", recipe, title="a preparation")
+
+
+def test_a_disk_without_any_room_left_is_still_said(
+    preparing: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json = runs.write_json
+    disk = {"full": False}
+
+    def write(path: Path, value: Any) -> None:
+        # Full means: only what the worker gives back can be written on.
+        if disk["full"] and (preparing.path / "room").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_json(path, value)
+
+    def write_part(*_: object) -> None:
+        disk["full"] = True
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs, "write_json", write)
+    with monkeypatch.context() as patched:
+        patched.setattr(_chunks, "write_part", write_part)
+        assert worker.work(tmp_path, preparing.id) == "failed"
+    assert preparing.status().error == "The disk is full; make room, then resume this."
+    assert not (tmp_path / "datasets" / "photos").exists()
+    disk["full"] = False
+    assert worker.work(tmp_path, preparing.id) == "finished"
+    assert not (preparing.path / "room").exists()
+
+
+def test_a_file_that_is_gone_is_named(preparing: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "faces.npy")
+
+    monkeypatch.setattr(_chunks, "write_part", gone)
+    assert worker.work(tmp_path, preparing.id) == "failed"
+    assert preparing.status().error == "A file could not be read or written: No such file or directory (faces.npy)."
