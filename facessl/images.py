@@ -186,8 +186,13 @@ def _decode(picture: "Image.Image") -> np.ndarray:
 
 def _as_rgb(picture: "Image.Image") -> "Image.Image":
     """Return a picture of any mode but deep grey as RGB, transparency on white."""
-    from PIL import Image
+    from PIL import Image, ImageCms
 
+    if picture.mode == "LAB":  # scanners' TIFFs; Pillow converts them by profile only
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, *profiles, outputMode="RGB")
+        assert converted is not None  # it is only where the picture is changed in place
+        return converted
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     seen = picture.convert("RGBA")

@@ -87,6 +87,17 @@ def test_the_inverted_cmyk_of_adobe_is_seen_as_opencv_sees_it() -> None:
     assert np.abs(read_image(plain).astype(int) - np.asarray(scene())).mean() < 3
 
 
+def test_a_scanners_lab_is_seen_as_opencv_sees_it() -> None:
+    import cv2
+
+    lab = cv2.cvtColor(np.asarray(scene()).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    # Pillow keeps L in 0-255, and a and b as signed bytes.
+    planes = np.stack([lab[..., 0] * 2.55, lab[..., 1] % 256, lab[..., 2] % 256], axis=-1).round().astype(np.uint8)
+    data = saved(Image.frombytes("LAB", (planes.shape[1], planes.shape[0]), planes.tobytes()), "TIFF")
+    # Not nearer: Pillow means the white of D50 and OpenCV that of D65.
+    assert np.abs(read_image(data).astype(int) - np.asarray(scene())).mean() < 12
+
+
 def test_a_large_picture_is_converted_as_a_small_one() -> None:
     """It is done strip by strip."""
     tall = np.asarray(scene(64, 64).resize((512, 9000), Image.Resampling.NEAREST))

@@ -9,8 +9,10 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import tarfile
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,7 @@ from facessl.sources._sieve import LINKS, MAX_TOTAL, NO_FILES, Sieve
 
 _PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _MOST_PACKED = 100  # times that a tar of photos may shrink; a file of zeros shrinks a thousandfold
+_KEPT = 7 * 24 * 3600  # seconds since a decompressed copy was last opened
 _MOST_HEADER = 2**20  # bytes; a name takes at most a few thousand
 _DAMAGE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, IndexError, OverflowError)
 
@@ -142,14 +145,23 @@ def _plain(path: Path) -> Path:
     try:
         with one_at_a_time(folder):
             if not plain.exists():
+                _forget_old(folder)
                 with opener(path) as packed, partial.open("wb") as unpacked:
                     _copy(packed, unpacked, min(MAX_TOTAL, _MOST_PACKED * state.st_size), path.name)
                 partial.replace(plain)
+            os.utime(plain)  # it is in use
     except _DAMAGE as error:
         raise SourceError(
             f"{shown(path.name)} cannot be unpacked ({_reason(error)}); unpack it yourself and give the folder."
         ) from error
     return plain
+
+
+def _forget_old(folder: Path) -> None:
+    """Delete copies that nobody has opened for a while: they are made again from their archives when needed."""
+    for copy in folder.glob("*.tar"):
+        if time.time() - copy.stat().st_mtime > _KEPT:
+            copy.unlink()
 
 
 def _copy(packed: IO[bytes], unpacked: IO[bytes], most: int, archive: str) -> None:

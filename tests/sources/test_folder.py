@@ -432,6 +432,26 @@ def test_a_compressed_tar_is_unpacked_once_and_not_while_a_person_waits(
         check(Options(), tmp_path / "missing.tgz")
 
 
+def test_copies_of_tars_that_nobody_opens_any_more_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESSL_HOME", str(tmp_path / "workspace"))
+    unpacked = tmp_path / "workspace" / "downloads" / "unpacked"
+
+    def opened(name: str) -> set[Path]:
+        path = tmp_path / name
+        if not path.exists():
+            make_tar(path, {"Anna/1.jpg": JPEG})
+        open_source(Options(), path).close()
+        return set(unpacked.glob("*.tar"))
+
+    (first,) = opened("first.tgz")
+    (second,) = opened("second.tgz") - {first}
+    for copy in (first, second):
+        os.utime(copy, (0, 0))
+    opened("second.tgz")  # in use again
+    assert first not in opened("third.tgz") and second.exists()
+    assert first in opened("first.tgz")  # made again
+
+
 def test_a_tar_of_zeros_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACESSL_HOME", str(tmp_path / "workspace"))
     path = make_tar(tmp_path / "bomb.tgz", {"Anna/1.jpg": bytes(30_000_000)})
