@@ -8,6 +8,7 @@ ticket works. Waiting needs no torch.
 import contextlib
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facessl import runs
-from facessl.errors import RunError, Stopped
+from facessl.errors import FaceSSLError, RunError, Stopped
 from facessl.runs import Run
 
 _LOCK_FD = "FACESSL_LOCK_FD"
@@ -111,6 +112,37 @@ def turn(workspace: Path, run: Run, queue: str) -> Iterator[None]:
         yield
     finally:
         ticket.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def stopping_at_once(run: Run) -> Iterator[None]:
+    """Let a stop request end what is done meanwhile wherever it waits: a download in a library asks nobody.
+
+    For the process's main thread only, and for work that may be broken off anywhere.
+
+    Raises:
+        Stopped: Somebody asked for it.
+    """
+    done = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: run.check_stop())
+
+    def watch() -> None:
+        while not done.wait(_POLL_SECONDS):
+            if run.stop_requested():
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+                return
+
+    watcher = threading.Thread(target=watch, name="stop", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except FaceSSLError:
+        run.check_stop()  # the stop may have been taken for a broken connection
+        raise
+    finally:
+        done.set()
+        watcher.join()
+        signal.signal(signal.SIGUSR1, before)
 
 
 def _first_living(workspace: Path, folder: Path) -> Path | None:

@@ -2,14 +2,18 @@
 
 import errno
 import os
+import socket
+import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from facessl import runs, worker
+from facessl import preparation, runs, worker
 from facessl.config import PrepareRecipe, build
+from facessl.errors import SourceError
 from facessl.preparation import _chunks
 from facessl.runs import Run
 from facessl.sources import synthetic
@@ -63,3 +67,22 @@ def test_a_file_that_is_gone_is_named(preparing: Run, tmp_path: Path, monkeypatc
     monkeypatch.setattr(_chunks, "write_part", gone)
     assert worker.work(tmp_path, preparing.id) == "failed"
     assert preparing.status().error == "A file could not be read or written: No such file or directory (faces.npy)."
+
+
+def test_a_stop_ends_a_download_that_says_nothing(
+    preparing: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent, other = socket.socketpair()
+
+    def fetch(*_: object) -> None:
+        try:
+            silent.recv(1)  # for ever
+        except Exception as error:
+            raise SourceError("The photos could not be fetched.") from error
+
+    monkeypatch.setattr(preparation, "open_recipe_source", fetch)
+    threading.Timer(0.5, preparing.request_stop).start()
+    start = time.monotonic()
+    with silent, other:
+        assert worker.work(tmp_path, preparing.id) == "stopped"
+    assert time.monotonic() - start < 3
