@@ -123,18 +123,23 @@ def _keep(table: "pd.DataFrame", photo: int) -> None:
     table.loc[rows, ["status", "reason"]] = ["kept", ""]
 
 
-def _check_undo(taken_back: Edit, edits: Sequence[Edit]) -> None:
-    """Refuse to take a name back that later edits go by: they would then mean nobody, and say otherwise."""
+def why_not_undo(taken_back: Edit, edits: Sequence[Edit]) -> str:
+    """Return why an edit cannot be taken back as things stand; "" where it can.
+
+    A name that later edits go by stays: they would then mean nobody, and say otherwise.
+    """
     for later in edits[taken_back.id :]:
         if taken_back.to and later.person == taken_back.to and not later.undone:
-            raise DatasetError(f"Edit {later.id} ({later.sentence()}) came after this one; undo that first.")
+            return f"A later correction goes by it: {later.sentence()}. Undo that first."
+    return ""
 
 
 def _check(edit: Edit, table: "pd.DataFrame", edits: Sequence[Edit]) -> None:
     if edit.action == "undo":
         if not any(e.id == edit.edit and not e.undone and e.action != "undo" for e in edits):
             raise DatasetError(f"There is no edit {edit.edit} to undo; the history lists them.")
-        _check_undo(edits[edit.edit - 1], edits)
+        if why_not := why_not_undo(edits[edit.edit - 1], edits):
+            raise DatasetError(why_not)
         return
     if edit.person and edit.person not in people_of(table):
         raise DatasetError(f"Nobody in this set is called {edit.person!r}; choose one of its people.")

@@ -52,6 +52,11 @@ def prepare_a_set() -> None:
     for run in unfinished[:3]:  # older ones are of no interest here
         with st.container(border=True):
             run_panel(run, contact_sheet, key="data")
+    if not studio().datasets() and not unfinished:
+        st.info(
+            "There is no set yet. Generated faces need nothing: press **Prepare the set** below. To bring your own "
+            "photos, choose *Folder or zip*.", icon=":material/info:",
+        )  # fmt: skip
     if run_id := prepare_form():
         st.session_state[STARTED] = run_id
         st.rerun()

@@ -123,7 +123,7 @@ def test_the_files_of_the_set_stay_as_they_are(workspace: Path) -> None:
 def test_a_name_that_later_edits_go_by_is_not_taken_back(workspace: Path) -> None:
     edit(workspace, "rename", person="Person 0", to="A")
     edit(workspace, "exclude", person="A")
-    with pytest.raises(DatasetError, match=r"Edit 2 .* undo that first"):
+    with pytest.raises(DatasetError, match=r"A later correction goes by it: “A” left out\. Undo that first"):
         edit(workspace, "undo", edit=1)
     edit(workspace, "undo", edit=2)
     assert edit(workspace, "undo", edit=1).people == ["Person 0", "Person 1", "Person 2"]

@@ -10,7 +10,8 @@ from facessl import config
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError
 from facessl.images import encode_jpeg
-from facessl.sources import synthetic
+from facessl.preparation._inherit import Inherited
+from facessl.sources import Photo, synthetic
 from facessl.studio import Studio
 from tests.conftest import run_here
 
@@ -48,6 +49,17 @@ def version(studio: Studio, recipe: config.PrepareRecipe) -> config.PrepareRecip
 
     named = recipe.model_copy(update={"name": studio.free_name(recipe.parent)})
     return preparation.version_of(named, studio.workspace)
+
+
+def test_what_an_adder_should_know_is_said(home: Path) -> None:
+    parent = Inherited.of(open_dataset(home, "mine"))
+    there, new = Photo("Ann", parent.photos[0].path), Photo("Ann", "elsewhere.jpg")
+    notes = parent.notes([there, new], home)
+    assert "mine@2 was made of mine too; what it added is not in this set." in notes
+    assert "1 of the added photos have the path of one that was there already; both are in the set." in notes
+    assert Inherited.of(open_dataset(home, "mine@2")).notes([new], home) == []
+    said = open_dataset(home, "mine@2").info["notes"]
+    assert any(note.startswith("3 of the added photos") for note in said)  # Ann's 5, 6 and 7
 
 
 def test_what_was_there_stays_as_it_was(home: Path) -> None:

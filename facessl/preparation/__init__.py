@@ -92,10 +92,11 @@ def _build(
 ) -> dict[str, Any]:
     start, before = time.monotonic(), runs.read_json(run.path / "status.json")["seconds"]
     photos = [*parent.photos, *parent.renamed(source.photos)] if parent else source.photos
+    of_parent = parent.notes(source.photos, target.parents[1]) if parent else []
     run.update(message="Splitting the photos.", step=0, steps=len(photos))
     plan = make_plan(photos, recipe, building, parent.splits if parent else ())
     _crop_all(run, recipe, plan, building, source, parent)
-    run.update(message="Packing the faces.", seconds_left=None)
+    run.update(message="Packing the faces.", step=len(photos), seconds_left=None)
     counts, notes = pack(building, plan, photos, recipe)
     info = {
         "name": recipe.name,
@@ -103,7 +104,7 @@ def _build(
         "recipe": recipe.model_dump(mode="json"),
         "counts": counts,
         "people": plan.people,
-        "notes": [*source.notes, *plan.notes, *notes],
+        "notes": [*source.notes, *of_parent, *plan.notes, *notes],
         "version": parent.dataset.info["version"] + 1 if parent else 1,
         "inherited": len(parent.photos) if parent else 0,
         "created": runs.now(),

@@ -9,7 +9,7 @@ import numpy as np
 
 from facessl import edits
 from facessl.config import PrepareRecipe, build
-from facessl.dataset import FaceDataset, open_dataset
+from facessl.dataset import FaceDataset, list_datasets, open_dataset
 from facessl.errors import DatasetError
 from facessl.images import encode_jpeg
 from facessl.preparation._pack import EMPTY, part_exists, write_part
@@ -49,6 +49,20 @@ class Inherited:
         """Return further photos with the names that people gave to those who are in the parent."""
         given = {e.person: e.to for e in self.dataset.edits if e.action == "rename" and not e.undone}
         return [Photo(given.get(photo.person or "", photo.person), photo.path, photo.factors) for photo in photos]
+
+    def notes(self, added: Sequence[Photo], workspace: Path) -> list[str]:
+        """Return what somebody who adds these photos should know."""
+        notes = []
+        for other in list_datasets(workspace):
+            if other.info["recipe"].get("parent") == self.dataset.name:
+                notes.append(f"{other.name} was made of {self.dataset.name} too; what it added is not in this set.")
+        there = {photo.path for photo in self.photos}
+        same = sum(photo.path in there for photo in added)
+        if same:
+            notes.append(
+                f"{same:,} of the added photos have the path of one that was there already; both are in the set."
+            )
+        return notes
 
     def write_parts(self, building: Path, chunks: Mapping[int, Sequence[Place]], done: Callable[[int], None]) -> None:
         """Write the parts of the inherited photos, as if they had just been looked at; ``done`` hears each index."""

@@ -85,8 +85,11 @@ def pack(
         unreadable = int((table["status"] == "unreadable").sum())
         shutil.rmtree(building)
         raise DatasetError(
-            f"No face was found in the {len(rows):,} photos ({unreadable:,} could not be read), so there is no set; "
-            "take photos that show faces from the front, or lower scale_factor and min_neighbors."
+            "None of the photos can be read, so there is no set; are they damaged, or no pictures at all?"
+            if unreadable == len(rows)
+            else f"No face was found in the {len(rows):,} photos ({unreadable:,} could not be read), so there is no "
+            "set; take photos that show faces from the front, or let the detector look more closely: a smaller pyramid "
+            "step (scale_factor), fewer votes (min_neighbors)."
         )
     thumbnails = np.concatenate([_pictures(building, part, "small") for part in parts])
     leak: dict[str, int] = {}

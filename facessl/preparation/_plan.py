@@ -145,8 +145,11 @@ def _notes(people: Sequence[str], per_person: Counter[str | None], recipe: Prepa
         )
     if len(people) < 2:
         who = "Only one person has" if people else "Nobody has"
-        notes.append(
-            f"{who} {recipe.min_photos} photos or more, so there is nobody to tell apart: the set is good for "
-            "pre-training only. Lower min_photos to have more people."
+        what = f"{recipe.min_photos} photos or more" if few else "a name" if not people else "photos here"
+        then = (
+            "Lower the least number of photos of a person to have more people."
+            if few
+            else "To have more people, put the photos of each into a folder of their own."
         )
+        notes.append(f"{who} {what}, so there is nobody to tell apart: the set is good for pre-training only. {then}")
     return notes

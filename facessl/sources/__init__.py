@@ -46,22 +46,20 @@ def allowed(path: str | Path) -> Path:
     """Return a path on this machine that somebody typed into the browser, if the operator allows it.
 
     ``FACESSL_PHOTO_ROOTS`` lists directories, parted like ``PATH``: what lies in or below one of them, links
-    followed, may be taken in. Where it is not set, any path may, for the studio then listens to this machine only;
-    set but empty, none may. Commands do not ask: whoever types them has a shell.
+    followed, may be taken in. Where it is not set, these are the home folder and the one the studio was started
+    in; set but empty, none may. Commands do not ask: whoever types them has a shell.
 
     Raises:
         SourceError: The path lies elsewhere, or cannot be one.
     """
     if not str(path).strip() or "\0" in str(path):
         raise SourceError("That is no path; say where the photos are.")
-    roots = os.environ.get("FACESSL_PHOTO_ROOTS")
+    roots = os.environ.get("FACESSL_PHOTO_ROOTS", os.pathsep.join(map(str, (Path.home(), Path.cwd()))))
     # realpath and not resolve(): a link that leads to itself is no reason to fail here
     place = Path(os.path.realpath(Path(path).expanduser()))
-    if roots is None or any(
-        place.is_relative_to(os.path.realpath(Path(root).expanduser())) for root in roots.split(os.pathsep) if root
-    ):
+    if any(place.is_relative_to(os.path.realpath(Path(root).expanduser())) for root in roots.split(os.pathsep) if root):
         return place
     raise SourceError(
-        "Photos may not be taken from there; use a folder below one that the operator has listed in "
-        "FACESSL_PHOTO_ROOTS, or upload a zip."
+        "Photos may not be taken from there. Use a folder below your home folder or below one that the operator has "
+        "listed in FACESSL_PHOTO_ROOTS, upload a zip, or prepare it by command."
     )

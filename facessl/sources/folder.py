@@ -126,9 +126,10 @@ def _pictures(store: _Store, name: str) -> tuple[list[str], list[str]]:
     most = sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))[:5]
     kinds = ", ".join(f"{number:,} × {shown(kind)}" for kind, number in most)
     if not pictures:
-        there = f"only other files ({kinds})" if others else "nothing in it"
-        raise SourceError(f"{shown(name)} holds no photos, {there}; give a folder or zip with pictures.")
-    notes = [f"Left out files that are no pictures ({kinds}): {others.total():,}."] if others else []
+        there = f"holds no photos, only other files ({kinds})" if others else "is empty"
+        raise SourceError(f"{shown(name)} {there}; give a folder or zip with pictures.")
+    left = "1 file that is no picture" if others.total() == 1 else f"{others.total():,} files that are no pictures"
+    notes = [f"Left out {left} ({kinds})."] if others else []
     if ARCHIVES & set(others):
         notes.append("Archives inside are not opened; unpack them first if they hold photos.")
     return pictures, notes

@@ -39,7 +39,11 @@ def served(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
     with open(home / "server.txt", "w") as log:
         server = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "FACESSL_HOME": str(home)}, stdout=log, stderr=subprocess.STDOUT
+            command,
+            cwd=ROOT,
+            env={**os.environ, "FACESSL_PHOTO_ROOTS": "/", "FACESSL_HOME": str(home)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     try:
         url = f"http://localhost:{port}"

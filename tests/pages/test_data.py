@@ -42,6 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_without_a_set_it_opens_the_form(empty_workspace: Path) -> None:
     app = open_page("data")
     assert not app.exception
+    assert "There is no set yet" in words(app)
     assert app.session_state["data-tabs"] == "Prepare a new set"
     assert [select.value for select in app.selectbox if select.label == "Where the photos come from"] == ["synthetic"]
 
@@ -54,7 +55,10 @@ def test_the_untouched_form_prepares_generated_faces(empty_workspace: Path, aske
     assert asked == [build(PrepareRecipe, {}).model_dump()]
 
 
-def test_a_folder_is_asked_for_its_path_and_named_after_it(empty_workspace: Path, asked: list[dict[str, Any]]) -> None:
+def test_a_folder_is_asked_for_its_path_and_named_after_it(
+    empty_workspace: Path, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACESSL_PHOTO_ROOTS", "/photos")
     app = open_page("data")
     app.selectbox(key="prepare-source").select("folder").run()
     app.segmented_control(key="prepare-how").set_value("A folder or zip on this machine").run()
@@ -386,6 +390,18 @@ def test_a_refused_photo_is_looked_at_and_kept(table: pd.DataFrame, empty_worksp
     app = click(app, "data-keep")
     assert Studio(empty_workspace).dataset("tiny").table["status"][21] == "kept"
     assert "Photo 21 kept after all." in words(app)
+
+
+def test_a_refused_photo_says_which_file_it_is(table: pd.DataFrame) -> None:
+    shown = words(open_view("Refused"))
+    for row in table[table["status"] != "kept"].to_dict("records"):
+        assert row["path"] in shown
+        assert row["status"] != "unreadable" or shown.count(row["reason"]) == 1
+
+
+def test_a_nameless_face_shows_the_folder_it_came_from() -> None:
+    page = pd.DataFrame({"person": ["Ann", "", ""], "named": ["Ann", "Cid", ""], "face": [0, 1, 2]})
+    assert browse._captions(page, None, next(iter(browse.ORDERS))) == ["Ann", "(Cid)", "no name"]
 
 
 def test_nothing_refused_is_said(empty_workspace: Path) -> None:

@@ -64,7 +64,7 @@ def test_it_is_fetched_once_as_files(
     source = open_source(Options(), "")
     assert len(source.photos) == 531
     assert source.read(source.photos[0]).shape == (24, 24, 3)  # whole and in colour
-    assert "Left out files that are no pictures (1 × .txt): 1." in source.notes
+    assert "Left out 1 file that is no picture (1 × .txt)." in source.notes
     assert asked.count("lfw-funneled.tgz") == 1
     assert open_source(Options(), "").photos == source.photos
     assert asked.count("lfw-funneled.tgz") == 1

@@ -180,7 +180,11 @@ def _grid(
 
 def _captions(page: "pd.DataFrame", found: "pd.DataFrame | None", order: str) -> list[str]:
     """Return who each face is, and beneath it what the order is about."""
-    who = [on_one_line(name) for name in page["person"]]
+    # A folder of too few photos gives nobody a name here, but says whose they were.
+    who = [
+        on_one_line(name) if name or not folder else f"({on_one_line(folder)})"
+        for name, folder in zip(page["person"], page["named"], strict=True)
+    ]
     column, _ = ORDERS[order]
     if column == "suspicion" and found is not None:
         return [f"{name}\n{_in_short(found.iloc[face])}" for name, face in zip(who, page["face"], strict=True)]

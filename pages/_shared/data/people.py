@@ -4,7 +4,7 @@ import streamlit as st
 
 from facessl import overview
 from facessl.dataset import FaceDataset
-from facessl.edits import Edit
+from facessl.edits import Edit, why_not_undo
 from pages._shared.data.corrections import correct, last_correction, one_line, told
 from pages._shared.widgets import paged
 from pages._shared.words import count
@@ -113,5 +113,8 @@ def _line(dataset: FaceDataset, edit: Edit, undone: str) -> None:
             st.markdown(f":gray[~~{told(edit)}~~ · undone {undone[:16].replace('T', ' ')}]", width="stretch")
             return
         st.markdown(told(edit), width="stretch")
-        if st.button("Undo", icon=":material/undo:", key=f"data-undo-{edit.id}"):
+        why_not = why_not_undo(edit, dataset.edits)
+        if st.button(
+            "Undo", icon=":material/undo:", key=f"data-undo-{edit.id}", disabled=bool(why_not), help=why_not or None
+        ):
             correct(dataset, "undo", edit=edit.id)

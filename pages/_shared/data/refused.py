@@ -4,7 +4,7 @@ import streamlit as st
 
 from facessl.dataset import FaceDataset
 from pages._shared.data.browse import described
-from pages._shared.data.corrections import bring_back, last_correction
+from pages._shared.data.corrections import bring_back, last_correction, one_line
 from pages._shared.data.photo import back_label, open_photo, opened_photo, strip
 from pages._shared.widgets import paged
 from pages._shared.words import count
@@ -44,8 +44,13 @@ def refused(dataset: FaceDataset) -> None:
     grid = st.grid(3, min_column_width=300, gap="small")
     for row in table.iloc[page.start : page.stop].to_dict("records"):
         with grid.cell(), st.container(border=True, height="stretch", gap="small"):
-            strip(dataset, row)
-            st.caption(described(row))
+            st.markdown(f":gray[:material/image: {one_line(row['path'], 80)}]")
+            if row["status"] == "unreadable":
+                st.markdown(one_line(row["reason"], 200))
+            else:
+                # Where no face was found, the crop is the photo once more.
+                strip(dataset, row, with_crop=row["status"] != "no face")
+                st.caption(described(row))
             with st.container(horizontal=True, gap="small"):
                 photo = int(row["photo"])
                 if row["face"] >= 0 and st.button(back_label(row), key=f"data-back-{photo}", icon=":material/undo:"):
