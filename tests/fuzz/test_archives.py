@@ -82,8 +82,9 @@ def opened(place: Path, layout: str) -> Source | str:
 
 def counted(source: Source) -> int:
     """Return how many files the photos and the notes account for."""
-    left_out = [re.fullmatch(r"Left out .*: ([\d,]+)\.", note) for note in source.notes]
-    return len(source.photos) + sum(int(note[1].replace(",", "")) for note in left_out if note)
+    said = r"Left out (?:.*: ([\d,]+)\.|([\d,]+) files? that (?:is|are) no pictures? .*)"
+    left_out = [re.fullmatch(said, note) for note in source.notes]
+    return len(source.photos) + sum(int((note[1] or note[2]).replace(",", "")) for note in left_out if note)
 
 
 def pictures(source: Source) -> list[bytes | None]:
