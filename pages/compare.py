@@ -109,7 +109,7 @@ def table(scores: Sequence[Score], measure: str) -> None:
     st.dataframe(
         columns, hide_index=True, row_height=42, alt=f"Runs and plain methods by {measure}",
         column_config={
-            "What": st.column_config.TextColumn(width="large"),
+            "What": st.column_config.TextColumn(width="medium"),
             measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
         },
     )  # fmt: skip

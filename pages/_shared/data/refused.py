@@ -1,5 +1,7 @@
 """What is not in use, and why: the picture, the reason, and a way to keep it after all."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from facessl.dataset import FaceDataset
@@ -44,7 +46,7 @@ def refused(dataset: FaceDataset) -> None:
     grid = st.grid(3, min_column_width=300, gap="small")
     for row in table.iloc[page.start : page.stop].to_dict("records"):
         with grid.cell(), st.container(border=True, height="stretch", gap="small"):
-            st.markdown(f":gray[:material/image: {one_line(row['path'], 80)}]")
+            st.caption(f":material/image: {one_line('/'.join(Path(row['path']).parts[-2:]), 80)}")
             if row["status"] == "unreadable":
                 st.markdown(one_line(row["reason"], 200))
             else:
