@@ -45,18 +45,17 @@ def work(workspace: Path, run_id: str) -> str:
                 runs.write_json(run.path / "result.json", result)
                 run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
         except Stopped as stop:
-            run.update(state="stopped", message=str(stop), seconds_left=None, finished=runs.now())
+            _end(run, state="stopped", message=str(stop))
         except FaceSSLError as error:
             _fail(run, str(error))
         except MemoryError:
             _fail(run, "The machine's memory is full; choose a smaller batch or image size.")
         except OSError as error:
-            _give_room_back(run)
-            traceback.print_exc()
             _fail(run, _what_failed(error))
-        except Exception as error:  # the last place that can tell the person anything
             traceback.print_exc()
+        except Exception as error:  # the last place that can tell the person anything
             _fail(run, f"Something nobody foresaw: {type(error).__name__}: {error}. The log has the details.")
+            traceback.print_exc()
         finally:
             _give_room_back(run)
         return run.status().state
@@ -78,7 +77,12 @@ def _give_room_back(run: Run) -> None:
 
 
 def _fail(run: Run, sentence: str) -> None:
-    run.update(state="failed", message="Failed.", error=sentence, seconds_left=None, finished=runs.now())
+    _end(run, state="failed", message="Failed.", error=sentence)
+
+
+def _end(run: Run, **how: str) -> None:
+    _give_room_back(run)  # the disk may be full
+    run.update(**how, seconds_left=None, finished=runs.now())
 
 
 def _prepare(run: Run, workspace: Path) -> dict[str, Any]:

@@ -73,10 +73,11 @@ def test_a_stop_ends_a_download_that_says_nothing(
     preparing: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent, other = socket.socketpair()
+    silent.settimeout(20)  # so that the test fails where nothing stops it
 
     def fetch(*_: object) -> None:
         try:
-            silent.recv(1)  # for ever
+            silent.recv(1)
         except Exception as error:
             raise SourceError("The photos could not be fetched.") from error
 

@@ -60,6 +60,6 @@ def allowed(path: str | Path) -> Path:
     if any(place.is_relative_to(os.path.realpath(Path(root).expanduser())) for root in roots.split(os.pathsep) if root):
         return place
     raise SourceError(
-        "Photos may not be taken from there. Use a folder below your home folder or below one that the operator has "
-        "listed in FACESSL_PHOTO_ROOTS, upload a zip, or prepare it by command."
+        "Photos may not be taken from there. Use a folder that the operator allows (those in FACESSL_PHOTO_ROOTS; "
+        "where that is not set, your home folder), upload a zip, or prepare it by command."
     )
