@@ -147,9 +147,10 @@ def show_result(run: Run, dataset: FaceDataset) -> None:
     st.markdown(in_words(result, recipe))
     for column, k in zip(st.columns(3), (1, 3, 5), strict=True):
         found = result["metrics"]
+        interval = found[f"top{k}_interval"]
         column.metric(
             f"top-{k}", percent(found[f"top{k}"]), border=True, delta_color="off", delta_arrow="off",
-            delta="95 %: " + " – ".join(percent(end) for end in found[f"top{k}_interval"] or (None, None)),
+            delta="95 %: " + " – ".join(percent(end) for end in interval) if interval else None,
             help="The right name is first." if k == 1 else f"The right name is among the first {k}. "
             "A dash where there are no more people than that.",
         )  # fmt: skip
