@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facessl.detection import Face, HaarDetector, YuNetDetector, choose, crop, open_detector, overlap
+from facessl.detection._yunet_network import YuNetNetwork
 from facessl.errors import ModelError, RecipeError
 from facessl.sources import folder
 
@@ -78,6 +79,31 @@ def test_half_the_file_is_refused_when_opened(weights: Path, tmp_path: Path) -> 
 
 
 # What is found
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("same_face", [0.3, 1.0])
+@pytest.mark.parametrize("size", [(128, 128), (192, 192), (125, 187), (300, 250)])
+def test_the_network_sees_what_opencvs_own_class_sees(
+    size: tuple[int, int], same_face: float, photos: list[np.ndarray], weights: Path
+) -> None:
+    ours = YuNetNetwork(weights.read_bytes())
+    theirs = cv2.FaceDetectorYN.create(str(weights), "", size, 0.6, same_face, 5000)
+    seen = 0
+    for photo in photos[:10]:
+        small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+        mine, reference = ours.look(small, same_face), theirs.detect(small[:, :, ::-1].copy())[1]
+        if reference is None:
+            assert len(mine) == 0
+            continue
+        seen += len(mine)
+        # OpenCV compares boxes cut down to whole pixels, so of a crowd of boxes it may keep another one.
+        assert len(mine) == len(reference) if same_face == 0.3 else len(mine) >= len(reference)
+        best = reference[reference[:, 14].argmax()]
+        assert mine[0] == pytest.approx(best, abs=0.01)
+        for row in reference if same_face == 1 else []:
+            assert np.abs(mine - row).max(axis=1).min() < 0.01
+    assert seen >= 5
 
 
 @pytest.mark.realdata

@@ -1,15 +1,14 @@
 """YuNet, a small network: more faces than Haar's cascades, faster, and five landmarks for each."""
 
-import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from facessl.detection._crop import cut, turned_square
 from facessl.detection._eyes import TEMPLATE, degrees, plausible_landmarks, similarity
 from facessl.detection._face import Face, LandmarksOf, Point, choose, inside, largest_first
+from facessl.detection._yunet_network import YuNetNetwork
 from facessl.errors import ModelError
 
 WHERE_TO_GET_IT = "take face_detection_yunet_*.onnx from OpenCV's model zoo (opencv_zoo, models/face_detection_yunet)"
@@ -17,13 +16,10 @@ WHERE_TO_GET_IT = "take face_detection_yunet_*.onnx from OpenCV's model zoo (ope
 # 0-1. Of 7,701 LFW photos the chosen face had 0.77 or more; lower were faces half out of the photo, and in 213
 # pictures without a face one sleeve with 0.62.
 _SCORE = 0.7
-_CANDIDATE = 0.6  # score of a box that may still say where the points are
 _SAME_FACE = 0.3  # overlap of boxes that are one face
 # Pixels to which the smallest wanted face is brought; YuNet was trained from 10 to 300. LFW's photos become 125 wide,
-# which OpenCV fills up to 128: its network takes multiples of 32.
+# which is filled up to 128: the network takes multiples of 32.
 _SMALLEST = 25
-_LONGEST = 1280  # pixels of the longer side, however thin the photo
-_SHORTEST = 64  # pixels; with a side of 32 or less OpenCV 4.14 answers from memory that nobody has written
 
 # In a small picture the five points are those of an average upright face, wherever the eyes are: of a turn of
 # 20 degrees they show 3 when the face is 90 pixels wide, 14 at 180 and 17 at 350. So each face is looked at again,
@@ -37,7 +33,7 @@ class YuNetDetector:
     """The network YuNet: faces also of heads turned aside, and five landmarks of those that look this way.
 
     The photo is shrunk until its smallest wanted face is 25 pixels wide; where nothing is found, smaller faces are
-    looked for once. Safe to use from several threads: each loads its own network.
+    looked for once.
 
     Args:
         weights: The file ``face_detection_yunet_*.onnx`` of OpenCV's model zoo.
@@ -56,9 +52,7 @@ class YuNetDetector:
         self.weights = weights
         self.min_size_share = min_size_share
         self.landmarks = landmarks
-        self._own = threading.local()
-        self._file = _read(weights)
-        _try(self._file, weights)
+        self._network = _read(weights)
 
     def find(self, image: np.ndarray) -> list[Face]:
         """Return the faces of a photo, largest first; an empty list is a usual answer.
@@ -85,12 +79,12 @@ class YuNetDetector:
 
         height, width = image.shape[:2]
         smallest = share * min(height, width)
-        scale = min(1.0, _SMALLEST / smallest, _LONGEST / max(height, width))
+        scale = min(1.0, _SMALLEST / smallest, self._network.longest / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         ratio = np.array([width / size[0], height / size[1]] * 2)
         faces = []
-        for row in self._detect("whole", small):
+        for row in self._network.look(small, _SAME_FACE):
             x, y, w, h = row[:4] * ratio
             box = inside((x, y, w, h), width, height)
             face = Face(box, score=round(float(row[14]), 4))
@@ -112,7 +106,7 @@ class YuNetDetector:
 
     def _look_close(self, image: np.ndarray, face: Face, angle: float) -> tuple[Point, ...] | None:
         """Return five points in the photo's pixels, or None where no face is seen from close by."""
-        found = self._detect("close", cut(image, face.centre, face.side, angle, _CLOSE))
+        found = self._network.look(cut(image, face.centre, face.side, angle, _CLOSE))
         if not len(found):
             return None
         # A dozen boxes see the same face, each with its own idea of the points; their median wavers less.
@@ -122,40 +116,11 @@ class YuNetDetector:
         back = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T + 0.5
         return tuple((float(px), float(py)) for px, py in back)
 
-    def _detect(self, use: str, image: np.ndarray) -> np.ndarray:
-        """Return rows of x, y, width, height, five points and a score, in pixels of this picture."""
-        import cv2
 
-        if not hasattr(self._own, use):
-            setattr(self._own, use, _network(self._file, same_face=_SAME_FACE if use == "whole" else 0.999))
-        if min(image.shape[:2]) < _SHORTEST:
-            image = np.pad(image, [(0, max(0, _SHORTEST - side)) for side in image.shape[:2]] + [(0, 0)])
-        network = getattr(self._own, use)
-        network.setInputSize((image.shape[1], image.shape[0]))
-        rows = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-        return np.zeros((0, 15), np.float32) if rows is None else rows
-
-
-def _read(weights: Path) -> bytes:
+def _read(weights: Path) -> YuNetNetwork:
     try:
-        return weights.read_bytes()
+        return YuNetNetwork(weights.read_bytes())
+    except ValueError as error:
+        raise ModelError(f"{weights} is not the detector YuNet, or damaged; {WHERE_TO_GET_IT}.") from error
     except OSError as error:
         raise ModelError(f"The detector yunet finds no file at {weights}; {WHERE_TO_GET_IT}.") from error
-
-
-def _try(file: bytes, weights: Path) -> None:
-    """Raise ModelError if these are not YuNet's weights: better now than at the first photo."""
-    import cv2
-
-    try:
-        network = _network(file, same_face=_SAME_FACE)
-        network.detect(np.zeros((_SHORTEST, _SHORTEST, 3), np.uint8))
-    except cv2.error as error:
-        raise ModelError(f"{weights} is not the detector YuNet, or damaged; {WHERE_TO_GET_IT}.") from error
-
-
-def _network(file: bytes, *, same_face: float) -> Any:
-    import cv2
-
-    data, no_config = np.frombuffer(file, np.uint8), np.zeros(0, np.uint8)
-    return cv2.FaceDetectorYN.create("onnx", data, no_config, (_SHORTEST, _SHORTEST), _CANDIDATE, same_face, 5000)
