@@ -1,7 +1,8 @@
 """A trained backbone with its preprocessing: faces in, unit vectors out."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,17 @@ def build_backbone(name: str, options: dict[str, Any], weights: Path | None = No
     plugin = registry.load("backbones", name)
     network: nn.Module = plugin.build(plugin.Options(**options), weights)
     return network
+
+
+@contextlib.contextmanager
+def _judging(network: nn.Module) -> Iterator[None]:
+    """Let batch norm and dropout behave as in use: in training, a batch's own faces would judge each other."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
 
 
 @dataclass
@@ -85,9 +97,12 @@ class Encoder:
     def features(
         self, faces: np.ndarray, progress: Callable[[int], None] | None = None, batch: int = 256
     ) -> np.ndarray:
-        """Return the backbone's output for faces (N, S, S, 3) uint8, shape (N, feature_dim) float32."""
+        """Return the backbone's output for faces (N, S, S, 3) uint8, shape (N, feature_dim) float32.
+
+        A face's row does not depend on the faces beside it, also of a network that is being trained meanwhile.
+        """
         found = []
-        with self._lock, torch.inference_mode(), autocast(self.device, self.precision):
+        with self._lock, _judging(self.backbone), torch.inference_mode(), autocast(self.device, self.precision):
             for start in range(0, len(faces), batch):
                 part = np.ascontiguousarray(faces[start : start + batch])
                 inputs = views.to_input(views.plain(part, self.image_size)).to(self.device.kind)

@@ -38,6 +38,19 @@ def test_rows_are_unit_float32_and_independent_of_the_batch(trained: Path) -> No
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
+def test_looking_at_faces_in_the_middle_of_training_changes_nothing() -> None:
+    encoder = Encoder.untrained("resnet18", {}, 32, seed=0, device="cpu")
+    encoder.precision = "fp32"
+    before = encoder.features(pictures(6))
+    state = {name: tensor.clone() for name, tensor in encoder.backbone.state_dict().items()}
+    encoder.backbone.train()  # batch norm would now judge each face by those beside it, and remember them
+    assert np.array_equal(encoder.features(pictures(6)), before)
+    np.testing.assert_allclose(encoder.features(pictures(6)[:2]), before[:2], atol=1e-4)
+    assert encoder.backbone.training
+    for name, tensor in encoder.backbone.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+
+
 def test_two_openings_agree_bit_for_bit(trained: Path) -> None:
     first, second = (Encoder.from_run(trained, "cpu").embed(pictures(5)) for _ in "ab")
     assert np.array_equal(first, second)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.neighbors import KNeighborsClassifier
 
 from facessl import checkpoints, config, pretraining, runs, training
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
+from facessl.encoder import Encoder
 from facessl.errors import ModelError, RunError, Stopped
 from facessl.finetuning import finetune, labelled_share
 from facessl.pretraining import pretrain
@@ -44,14 +46,14 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("backbone", "precision"), [("tinyvgg", "fp32"), ("tinyvgg", "bf16"), ("resnet18", "fp32")])
 @pytest.mark.parametrize("steps", [2, 3, 5])
 def test_a_stopped_and_resumed_run_ends_with_the_same_weights(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, steps: int, precision: str
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, steps: int, backbone: str, precision: str
 ) -> None:
-    undisturbed = new_run(workspace, "pretrain", epochs=3, precision=precision)
+    undisturbed = new_run(workspace, "pretrain", epochs=3, backbone=backbone, precision=precision)
     pretrain(undisturbed, workspace)
-    stopped = new_run(workspace, "pretrain", epochs=3, precision=precision)
+    stopped = new_run(workspace, "pretrain", epochs=3, backbone=backbone, precision=precision)
     with monkeypatch.context() as patch:
         stop_after(stopped, patch, steps)
         with pytest.raises(Stopped):
@@ -64,6 +66,16 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_weights(
         assert torch.equal(tensor, found[name]), name
     curves = [[(row["epoch"], row.get("loss")) for row in r.metrics()] for r in (undisturbed, stopped)]
     assert curves[0] == curves[1]
+
+
+def test_what_the_curve_says_is_true_of_the_model_that_is_left(workspace: Path) -> None:
+    run = new_run(workspace, "pretrain", epochs=3, backbone="resnet18", precision="fp32", knn_k=1)
+    said = pretrain(run, workspace)["metrics"]
+    dataset, encoder = FaceDataset(workspace / "datasets" / "tiny"), Encoder.from_run(run.path, "cpu")
+    known, probes = dataset.rows("train"), dataset.rows("val")
+    rows = [encoder.embed(dataset.faces[some]) for some in (known, probes)]
+    voted = KNeighborsClassifier(1).fit(rows[0], dataset.labels(known)).score(rows[1], dataset.labels(probes))
+    assert said["knn_accuracy"] == pytest.approx(voted)
 
 
 def test_another_seed_ends_elsewhere(workspace: Path) -> None:
