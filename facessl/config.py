@@ -160,9 +160,18 @@ class TrainRecipe(Recipe):
     epochs: int = Field(20, ge=1, le=10_000, description="Times that every face is seen.")
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step, before they become views.")
     image_size: int = Field(64, ge=32, le=512, description="Side of a view in pixels.")
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="Step size of Adam.")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="Length of the optimiser's steps.")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="Pull of the weights towards zero.")
+    optimizer: Literal["adam", "adamw", "lars", "sgd"] = Field(
+        "adam", description="How gradients become steps; lars is for batches of thousands, and rates near 1."
+    )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="How the learning rate runs out.")
+    warm_up: float = Field(0.05, ge=0, le=0.5, description="Share of all steps in which the learning rate rises.")
+    clip_norm: float = Field(0.0, ge=0, le=1e6, description="Longer gradients are cut to this length; 0: never.")
+    accumulate: int = Field(
+        1, ge=1, le=256, description="Parts in which a batch passes the network: less memory, half as much time again."
+    )
+    processes: int = Field(1, ge=1, le=64, description="GPUs that share each batch; on a CPU, processes.")
     views: ViewRecipe = Field(ViewRecipe(), description="How faces are changed while learning.")
     whiten: int = Field(
         128,
@@ -197,7 +206,7 @@ class FinetuneRecipe(TrainRecipe):
     label_fraction: float = Field(
         1.0, gt=0, le=1, description="Share of each person's train labels used (at least one)."
     )
-    learning_rate: float = Field(3e-4, gt=0, le=10, description="Step size of Adam.")
+    learning_rate: float = Field(3e-4, gt=0, le=10, description="Length of the optimiser's steps.")
     weight_decay: float = Field(8e-4, ge=0, le=1, description="Pull of the weights towards zero.")
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
     views: ViewRecipe = Field(GENTLE_VIEWS, description="How faces are changed while learning.")

@@ -41,17 +41,21 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
         nn.Linear(options.hidden_dim, options.projection_dim),
     )
 
-    def loss(views: "Sequence[Tensor]", labels: "Tensor") -> "Tensor":
+    def outputs(views: "Sequence[Tensor]") -> "tuple[Tensor, ...]":
         # One pass over both views is faster than two. Batch norm then averages over all 2N views, as in the
         # paper's own code; it cannot tell which two belong together, for they lie N rows apart like any others.
         z = head(backbone(torch.cat(tuple(views))))  # (2N, D)
-        z0, z1 = z.chunk(2)
+        return z.chunk(2)
+
+    def loss(outputs: "Sequence[Tensor]", labels: "Tensor") -> "Tensor":
+        z0, z1 = outputs
         return nt_xent(z0, z1, options.temperature)
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "head": head}),
         views=2,
         needs_labels=False,
+        outputs=outputs,
         loss=loss,
         chance=lambda batch_size: math.log(2 * batch_size - 1),
     )

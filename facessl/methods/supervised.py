@@ -37,14 +37,18 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
         raise ValueError(f"a classifier needs at least 2 people, got {people}")
     classifier = nn.Linear(cast("int", backbone.feature_dim), people)
 
-    def loss(views: "Sequence[Tensor]", labels: "Tensor") -> "Tensor":
-        logits = classifier(backbone(views[0]))  # (N, people)
+    def outputs(views: "Sequence[Tensor]") -> "tuple[Tensor, ...]":
+        return (classifier(backbone(views[0])),)
+
+    def loss(outputs: "Sequence[Tensor]", labels: "Tensor") -> "Tensor":
+        (logits,) = outputs  # (N, people)
         return F.cross_entropy(logits.float(), labels, label_smoothing=options.label_smoothing)
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "classifier": classifier}),
         views=1,
         needs_labels=True,
+        outputs=outputs,
         loss=loss,
         chance=lambda batch_size: math.log(people),
     )

@@ -1,6 +1,7 @@
 """Facts that hold for every method, on a tiny backbone and random pictures."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -35,6 +36,11 @@ def batch(method: Method, n: int = 16) -> tuple[list[torch.Tensor], torch.Tensor
     return views, labels
 
 
+def loss_of(method: Method, views: Sequence[torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
+    """Return the loss of a whole batch, in one part."""
+    return method.loss(method.outputs(views), labels)
+
+
 def losses(method: Method, steps: int) -> list[float]:
     torch.manual_seed(0)
     method.modules.train()
@@ -42,7 +48,7 @@ def losses(method: Method, steps: int) -> list[float]:
     found = []
     for _ in range(steps):
         optimizer.zero_grad()
-        loss = method.loss(*batch(method))
+        loss = loss_of(method, *batch(method))
         loss.backward()
         optimizer.step()
         found.append(loss.item())
@@ -75,7 +81,7 @@ def test_every_method_is_deterministic_by_seed(name):
 def test_every_method_trains_all_of_its_modules(name):
     method = build(name)
     assert "backbone" in method.modules
-    method.loss(*batch(method)).backward()
+    loss_of(method, *batch(method)).backward()
     silent = [name for name, weight in method.modules.named_parameters() if weight.grad is None]
     assert silent == []
 
@@ -84,5 +90,17 @@ def test_every_method_trains_all_of_its_modules(name):
 def test_every_methods_loss_is_a_float32_scalar_in_mixed_precision(name):
     method = build(name)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = method.loss(*batch(method))
+        loss = loss_of(method, *batch(method))
     assert loss.shape == () and loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_what_the_loss_compares_has_a_row_for_each_face_of_any_part(name):
+    method = build(name)
+    method.modules.eval()
+    views, _ = batch(method)
+    whole = method.outputs(views)
+    parts = [method.outputs([view[rows] for view in views]) for rows in (slice(0, 5), slice(5, 16))]
+    for rows, pieces in zip(whole, zip(*parts, strict=True), strict=True):
+        assert len(rows) == 16
+        torch.testing.assert_close(torch.cat(pieces), rows)
