@@ -1,15 +1,19 @@
 """A run is a folder: its recipe, its state, its curve and its results; whoever looks, reads files.
 
 ``run.lock`` is held by the worker for as long as it lives, so "is it alive" is a question to the operating
-system and not to a clock. Only the worker writes ``status.json``.
+system and not to a clock. Only who holds it writes ``status.json`` and ``config.json``; a title given later and a note
+stand in ``about.json``, so that a person's words and the worker's do not overwrite each other.
 """
 
 import contextlib
 import fcntl
 import json
+import math
 import os
+import re
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +26,17 @@ from pydantic import BaseModel, ConfigDict
 from facessl.config import RECIPES, Recipe
 from facessl.errors import RunError, Stopped
 
-ACTIVE = ("queued", "running", "stopping")
+ACTIVE = ("queued", "running", "paused", "stopping")
 RESUMABLE = ("stopped", "failed", "interrupted")
+PAUSABLE = ("pretrain", "finetune")  # the kinds whose loop waits between two steps when asked
+
+STOPPED = "Stopped on request; resume it whenever you like."
+
+_LONGEST = {"title": 120, "note": 4000}  # letters
+_POLL_SECONDS = 0.2
+_PARTIAL = re.compile(r"\..*?(?:\.(?P<pid>\d+))?\.partial(\.\w+)?")
+# A worker's threads write the status too: one says that time passes, one ends the process on a stop.
+_WRITING = threading.RLock()
 
 
 class Status(BaseModel):
@@ -31,15 +44,17 @@ class Status(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    state: str = "queued"  # queued, running, stopping, stopped, finished, failed, interrupted
+    state: str = "queued"  # queued, running, paused, stopping, stopped, finished, failed, interrupted
     message: str = ""  # what it is doing now, for a person
+    notice: str = ""  # what befell this attempt, for a person; stays when the message changes
     step: int = 0  # finished units of the whole
     steps: int = 0  # of so many
     epoch: int = 0
     epochs: int = 0
     device: str = ""
     images_per_second: float = 0.0
-    seconds: float = 0.0  # working time over all attempts
+    seconds: float = 0.0  # working time over all attempts, without pauses, as of the last writing
+    counted_at: float | None = None  # the machine's monotonic clock at that writing; None while no time counts
     seconds_left: float | None = None
     error: str = ""  # one sentence, when failed
     started: str = ""
@@ -59,8 +74,9 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Return kind, recipe, title, after, created."""
-        return read_json(self.path / "config.json")
+        """Return kind, recipe, title (the one given last), after, created; resolved and changes where there are."""
+        content = read_json(self.path / "config.json")
+        return content | {"title": self._about().get("title") or content["title"]}
 
     @property
     def kind(self) -> str:
@@ -69,6 +85,33 @@ class Run:
     @property
     def title(self) -> str:
         return str(self.config["title"])
+
+    @property
+    def note(self) -> str:
+        """Return what a person wrote about the run."""
+        return str(self._about().get("note", ""))
+
+    def describe(self, *, title: str | None = None, note: str | None = None) -> None:
+        """Give the run a title or a note.
+
+        Raises:
+            RunError: The title is empty, or a text is too long.
+        """
+        given = {"title": title, "note": note}
+        texts = {name: text.strip() for name, text in given.items() if text is not None}
+        if texts.get("title") == "":
+            raise RunError("A run needs a title; give it one or more letters.")
+        for name, text in texts.items():
+            if len(text) > _LONGEST[name]:
+                raise RunError(f"A {name} has at most {_LONGEST[name]:,} letters, this one {len(text):,}; shorten it.")
+        if "title" in texts:
+            texts["title"] = " ".join(texts["title"].split())  # lists and selects show it on one line
+        with _WRITING:
+            write_json(self.path / "about.json", self._about() | texts)
+
+    def _about(self) -> dict[str, Any]:
+        path = self.path / "about.json"
+        return read_json(path) if path.exists() else {}
 
     def recipe(self) -> Any:
         """Return the run's recipe as its checked model."""
@@ -85,13 +128,11 @@ class Run:
             status = Status(**read_json(self.path / "status.json"))
             lost = {"state": "interrupted", "message": "Its process ended without a word."}
             return status.model_copy(update=lost) if status.state in ACTIVE else status
-        lived: dict[str, Any] = {}
-        if status.state == "running" and status.started:
-            since = (datetime.now() - datetime.fromisoformat(status.started)).total_seconds()
-            lived["seconds"] = status.seconds + max(0.0, since)  # the worker writes them down when it ends
-        if self.stop_requested():
-            lived["state"] = "stopping"
-        return status.model_copy(update=lived)
+        return status.model_copy(update={"state": "stopping"}) if self.stop_requested() else status
+
+    def has_died(self) -> bool:
+        """Return whether its process ended without a word, and nobody has said yet what becomes of it."""
+        return self._written().state in ACTIVE and self.status().state == "interrupted"
 
     def is_alive(self) -> bool:
         """Return whether a worker holds this run."""
@@ -104,8 +145,30 @@ class Run:
         return False
 
     def update(self, **changes: Any) -> Status:
-        """Write changes into the status; for the run's worker only."""
-        status = Status(**read_json(self.path / "status.json")).model_copy(update=changes)
+        """Write changes into the status, and the working time so far; for the run's worker only."""
+        with _WRITING:
+            return self._write(changes)
+
+    def last_word(self, **changes: Any) -> None:
+        """Write how the run ended, unless that has been said; for a process that ends right after.
+
+        No other thread of this process can write the status any more: what it has to say is out of date.
+        """
+        _WRITING.acquire(timeout=1)  # a thread that hangs while writing shall not keep the process alive
+        if self._written().state in ACTIVE:
+            self._write(changes)
+
+    def _written(self) -> Status:
+        return Status(**read_json(self.path / "status.json"))
+
+    def _write(self, changes: Mapping[str, Any]) -> Status:
+        status = self._written()
+        counted: dict[str, Any] = {}
+        if status.counted_at is not None:
+            now = time.monotonic()
+            counted = {"seconds": round(status.seconds + max(0.0, now - status.counted_at), 2), "counted_at": now}
+        fields = {name: _finite(value, Status.model_fields[name].default) for name, value in changes.items()}
+        status = status.model_copy(update=counted | fields)
         write_json(self.path / "status.json", status.model_dump())
         return status
 
@@ -118,12 +181,48 @@ class Run:
     def check_stop(self) -> None:
         """Raise Stopped when somebody asked for it; workers call this between units of work."""
         if self.stop_requested():
-            raise Stopped("Stopped on request; resume it whenever you like.")
+            raise Stopped(STOPPED)
+
+    def pause_requested(self) -> bool:
+        return (self.path / "pause").exists()
+
+    def request_pause(self) -> None:
+        (self.path / "pause").touch()
+
+    def clear_pause(self) -> None:
+        (self.path / "pause").unlink(missing_ok=True)
+
+    def wait_while_paused(self) -> None:
+        """Wait here for as long as somebody wants the run paused; workers call this between units of work.
+
+        Raises:
+            Stopped: A stop was asked for meanwhile.
+        """
+        if not self.pause_requested():
+            return
+        before = self.update(state="paused", message="Paused; it keeps its place and its memory.", seconds_left=None)
+        self.update(counted_at=None)  # a pause is no working time
+        while self.pause_requested():
+            self.check_stop()
+            time.sleep(_POLL_SECONDS)
+        counted_at = None if before.counted_at is None else time.monotonic()
+        self.update(state="running", message="Going on.", counted_at=counted_at)
+
+    def resolved(self, **what: Any) -> dict[str, Any]:
+        """Write down what the recipe's "auto" came to (device, precision, threads, …), and return all that is known.
+
+        For the run's worker only. A later attempt computes with the same; see ``jobs.start`` for what changes it.
+        """
+        config = read_json(self.path / "config.json")
+        known: dict[str, Any] = config.get("resolved", {}) | what
+        if what:
+            write_json(self.path / "config.json", config | {"resolved": known})
+        return known
 
     def log_metrics(self, **row: Any) -> None:
         """Append one line to the run's curve."""
         with open(self.path / "metrics.jsonl", "a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps(_finite(row)) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the curve so far; an unfinished last line is not there yet."""
@@ -222,12 +321,13 @@ def delete(run: Run) -> None:
 
 @contextlib.contextmanager
 def timed(run: Run) -> Iterator[None]:
-    """Add the time spent inside to the run's working time."""
-    before, start = float(read_json(run.path / "status.json")["seconds"]), time.monotonic()
+    """Let the time spent inside count as the run's working time; each ``update`` writes down how much it is."""
+    run.update(counted_at=time.monotonic())
     try:
         yield
     finally:
-        run.update(seconds=round(before + time.monotonic() - start, 2))
+        run.update()
+        run.update(counted_at=None)
 
 
 def now() -> str:
@@ -244,12 +344,45 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace ``path`` in one step, so that a reader never sees half a file."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False))
+    """Replace ``path`` in one step, so that a reader never sees half a file; what is no finite number becomes null."""
+    write_text(path, json.dumps(_finite(content), indent=1, allow_nan=False))
+
+
+def _finite(value: Any, otherwise: Any = None) -> Any:
+    """Return a value as JSON has it: plain numbers, and ``otherwise`` where a number is not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if hasattr(value, "item"):  # a number out of an array
+        value = value.item()
+    return otherwise if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace ``path`` in one step."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def sweep(run: Run) -> None:
+    """Remove half-written files that dead processes left in a run's folder; for who holds the run."""
+    for path in run.path.glob(".*"):
+        found = _PARTIAL.fullmatch(path.name)
+        if path.is_file() and found and not (found["pid"] and _is_process(int(found["pid"]))):
+            path.unlink(missing_ok=True)
+
+
+def _is_process(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
