@@ -9,8 +9,9 @@ The two differ by 10 grey levels (mean, random colours) at a turn of 0.05 and by
 """
 
 from facessl.config import GENTLE_VIEWS, ViewRecipe
-from facessl.views._cpu import plain, render, steps
+from facessl.views._cpu import plain, render
 from facessl.views._parameters import ViewParameters, draw, unchanged
+from facessl.views._steps import steps, strongest
 from facessl.views._tensor import MEAN, STD, plain_tensor, render_tensor, to_input
 
 __all__ = [
@@ -24,25 +25,52 @@ __all__ = [
     "render",
     "render_tensor",
     "steps",
+    "strongest",
     "to_input",
     "unchanged",
 ]
 
+# Each says every setting itself, so that none follows when the recipe's own defaults move.
 PRESETS: dict[str, ViewRecipe] = {
-    "faces": ViewRecipe(),
-    "gentle": GENTLE_VIEWS,
+    # Gentler in crop and hue than the paper's: a quarter of a face, or a green one, is nobody. The recipe's defaults.
+    "faces": ViewRecipe(**ViewRecipe().model_dump()),
+    "gentle": ViewRecipe(**GENTLE_VIEWS.model_dump()),
+    # Chen et al. 2020, appendix A, with strength 1, as at ImageNet; its blur is measured in pixels of the view.
     "SimCLR paper": ViewRecipe(
         crop_min=0.08,
+        crop_max=1.0,
         aspect=4 / 3,
+        rotation=0.0,
+        flip=0.5,
         light=0.0,
+        light_max=0.0,
         cast=0.0,
+        jitter=0.8,
         brightness=0.8,
         contrast=0.8,
         saturation=0.8,
         hue=0.2,
+        grey=0.2,
         blur=0.5,
         blur_max=2.0,
     ),
     # S1's notebook hands the loss two copies of the same picture: nothing to be invariant to, nothing to learn.
-    "seed project": ViewRecipe(crop_min=1.0, aspect=1.0, flip=0.0, light=0.0, cast=0.0, jitter=0.0, grey=0.0, blur=0.0),
+    "seed project": ViewRecipe(
+        crop_min=1.0,
+        crop_max=1.0,
+        aspect=1.0,
+        rotation=0.0,
+        flip=0.0,
+        light=0.0,
+        light_max=0.0,
+        cast=0.0,
+        jitter=0.0,
+        brightness=0.0,
+        contrast=0.0,
+        saturation=0.0,
+        hue=0.0,
+        grey=0.0,
+        blur=0.0,
+        blur_max=0.1,
+    ),
 }

@@ -1,11 +1,13 @@
 """What is done to each face: drawn once, and read by both renderers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from facessl.config import ViewRecipe
 
+BRIGHTNESS, CONTRAST, SATURATION, HUE, GREY = range(5)  # the colour operations, as ``order`` counts them
 LUMA = np.array([0.299, 0.587, 0.114])
 _GREY_AXIS = np.ones(3) / np.sqrt(3)
 _ACROSS = np.cross(_GREY_AXIS, np.eye(3)).T  # the matrix of v -> axis × v
@@ -33,6 +35,11 @@ class ViewParameters:
     def take(self, rows: np.ndarray | slice) -> "ViewParameters":
         """Return the parameters of these rows."""
         return ViewParameters(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @classmethod
+    def joined(cls, parts: "Sequence[ViewParameters]") -> "ViewParameters":
+        """Return all rows of these one after the other, so that several views of each face are rendered in one go."""
+        return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
 
 def draw(n: int, recipe: ViewRecipe, rng: np.random.Generator) -> ViewParameters:
@@ -91,7 +98,7 @@ def _draw_crops(n: int, recipe: ViewRecipe, rng: np.random.Generator) -> np.ndar
 def check(shape: tuple[int, ...], parameters: ViewParameters) -> None:
     if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3:
         raise ValueError(f"faces must have the shape (N, S, S, 3), got {shape}")
-    if shape[0] != len(parameters):
+    if len(parameters) % shape[0] if shape[0] else len(parameters):
         raise ValueError(f"{shape[0]} faces, but parameters for {len(parameters)}")
 
 
@@ -113,10 +120,18 @@ def sampling(parameters: ViewParameters, side: int, size: int) -> tuple[np.ndarr
     return windows, np.log2(np.maximum(shrink, 1)).astype(np.int64)
 
 
-def gains(stops: np.ndarray, size: int) -> np.ndarray:
-    """Return the light at each pixel of a row (N, size): 1 in the middle, doubled with each stop."""
-    places = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1  # pixel centres, -1 to 1
-    return np.exp2(stops[:, None] * places)
+def blur_weights(sigma: np.ndarray) -> np.ndarray:
+    """Return (N, taps) float64: each row's Gaussian, cut off at 3 sigma, in sum 1; the middle tap alone for sigma 0.
+
+    ``taps`` is odd and as many as the widest needs; a narrower one has zeros outside.
+    """
+    radius = np.ceil(3 * sigma)
+    reach = radius.max(initial=0)
+    offsets = np.arange(-reach, reach + 1)
+    # Where nothing is blurred there is no sigma to divide by, and only the middle tap lies within the radius.
+    spans = np.where(sigma > 0, sigma, 1).astype(np.float64)[:, None]
+    weights = np.exp(-0.5 * (offsets / spans) ** 2) * (abs(offsets) <= radius[:, None])
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def colour_matrices(parameters: ViewParameters) -> tuple[np.ndarray, np.ndarray]:
@@ -141,9 +156,14 @@ def colour_matrices(parameters: ViewParameters) -> tuple[np.ndarray, np.ndarray]
     )
     mean_shares = np.zeros((len(parameters), 5))
     mean_shares[:, 1] = 1 - contrast[:, 0, 0]
-    order = np.pad(parameters.order, ((0, 0), (0, 1)), constant_values=4)
+    order = turns(parameters)
     matrices = np.take_along_axis(matrices, order[:, :, None, None], axis=1)
     return matrices.astype(np.float32), np.take_along_axis(mean_shares, order, axis=1).astype(np.float32)
+
+
+def turns(parameters: ViewParameters) -> np.ndarray:
+    """Return (N, 5): which colour operation is applied at which turn; loss of colour comes last."""
+    return np.pad(parameters.order, ((0, 0), (0, 1)), constant_values=GREY)
 
 
 def colour_changes(parameters: ViewParameters) -> np.ndarray:

@@ -1,6 +1,10 @@
-"""Views by torch, a batch at a time, where the faces lie."""
+"""Views by torch, a batch at a time, where the faces lie.
 
-from collections.abc import Callable
+Nothing here waits for the device: what is done is decided by the parameters, which the host has, and they reach
+the device in one copy, which the host does not wait for either.
+"""
+
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,15 +12,16 @@ import numpy as np
 from facessl.views._parameters import (
     LUMA,
     ViewParameters,
+    blur_weights,
     check,
     colour_changes,
     colour_matrices,
-    gains,
     sampling,
     unchanged,
 )
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 # ImageNet's channel statistics: the scale every backbone here is fed in, with its weights or without.
@@ -25,36 +30,47 @@ STD = (0.229, 0.224, 0.225)
 
 
 def render_tensor(faces: "Tensor", parameters: ViewParameters, size: int) -> "Tensor":
-    """Render one view of each face with torch, the whole batch at once, where the faces lie.
+    """Render views of each face with torch, the whole batch at once, where the faces lie.
 
     Args:
         faces: Shape (N, S, S, 3) uint8 RGB, on any device.
-        parameters: N rows, as for ``render``.
+        parameters: R rows, R a multiple of N, as for ``render``.
         size: Side of a view in pixels.
 
     Returns:
-        Shape (N, 3, size, size) float32 in 0..255, not rounded; within 1 grey level of ``render`` in the mean.
+        Shape (R, 3, size, size) float32 in 0..255, not rounded; within 1 grey level of ``render`` in the mean.
 
     Raises:
-        ValueError: The faces are not square, or there are not as many as rows.
+        ValueError: The faces are not square, or R is no multiple of N.
     """
-    import torch
-
     check(tuple(faces.shape), parameters)
     windows, levels = sampling(parameters, faces.shape[1], size)
-    views = torch.empty((len(faces), 3, size, size), device=faces.device)
-    for level in np.unique(levels):  # rows of one level are read from one shrunk copy; the first needs none
-        rows = torch.from_numpy(np.flatnonzero(levels == level)).to(faces.device)
-        views[rows] = _sample(faces[rows], windows[levels == level], int(level), size)
-    views = _light(views, parameters.light, parameters.cast)
+    by_level = np.argsort(levels, kind="stable")
+    blurred = np.flatnonzero(parameters.sigma)
     matrices, mean_shares = colour_matrices(parameters)
+    told = _on_device(
+        {
+            "windows": _for_shrunk(windows, levels, faces.shape[1])[by_level],
+            "faces": by_level % max(len(faces), 1),  # which face each row of a level is a view of
+            "back": np.argsort(by_level, kind="stable"),  # where each view is among those sorted by level
+            "light": parameters.light,
+            "cast": np.exp2(parameters.cast),
+            "matrices": matrices,
+            "means": mean_shares[:, :, None] * LUMA,
+            "blurred": blurred,
+            "weights": blur_weights(parameters.sigma[blurred]),
+        },
+        faces.device,
+    )
+    views = _sampled(faces, told, np.bincount(levels).tolist(), size)
+    if parameters.light.any() or parameters.cast.any():
+        views = _light(views, told["light"], told["cast"])
     for slot in np.flatnonzero(colour_changes(parameters).any(axis=0)):
-        matrix = torch.from_numpy(matrices[:, slot]).to(views)
-        mean_share = torch.from_numpy(mean_shares[:, slot]).to(views)
-        views = _recolour(views, matrix, mean_share)
-    if (blurred := np.flatnonzero(parameters.sigma)).size:
-        rows = torch.from_numpy(blurred).to(faces.device)
-        views[rows] = _blur(views[rows], parameters.sigma[blurred])
+        means = told["means"][:, slot] if mean_shares[:, slot].any() else None
+        views = _recolour(views, told["matrices"][:, slot], means)
+    if len(blurred):
+        rows = told["blurred"].long()
+        views[rows] = _blur(views[rows], told["weights"])
     return views
 
 
@@ -74,65 +90,89 @@ def to_input(images: "np.ndarray | Tensor") -> "Tensor":
     pixels = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
     if pixels.dtype == torch.uint8:
         pixels = pixels.permute(0, 3, 1, 2)  # strides stay as they were: channels_last for free
-    mean = torch.tensor(MEAN, device=pixels.device).view(1, 3, 1, 1)
-    std = torch.tensor(STD, device=pixels.device).view(1, 3, 1, 1)
+    mean, std = _statistics(pixels.device)
     return (pixels.float() / 255 - mean) / std
 
 
-def _sample(faces: "Tensor", windows: np.ndarray, level: int, size: int) -> "Tensor":
+@cache
+def _statistics(device: "torch.device") -> "tuple[Tensor, Tensor]":
+    """Return MEAN and STD (1, 3, 1, 1) where they are needed; made once, for each copy is waited for."""
+    import torch
+
+    # Made for training and for inference alike, whichever asks first.
+    with torch.inference_mode(False):
+        mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return mean, std
+
+
+def _on_device(arrays: dict[str, np.ndarray], device: "torch.device") -> "dict[str, Tensor]":
+    """Return the arrays as float32 tensors on the device, brought there in one copy; row numbers stay exact to 2^24."""
+    import torch
+
+    packed = torch.from_numpy(np.concatenate([array.ravel() for array in arrays.values()], dtype=np.float32))
+    if device.type == "cuda":
+        packed = packed.pin_memory()  # from elsewhere the host would wait until it has arrived
+    parts = packed.to(device, non_blocking=True).split([array.size for array in arrays.values()])
+    return {name: part.view(array.shape) for part, (name, array) in zip(parts, arrays.items(), strict=True)}
+
+
+def _for_shrunk(windows: np.ndarray, levels: np.ndarray, side: int) -> np.ndarray:
+    """Return windows for the shrunk copies: that of an odd side is a little smaller than the face."""
+    covers = (side / (side >> levels << levels))[:, None]
+    windows = windows * covers[:, None]
+    windows[:, :, 2] += covers - 1
+    return windows
+
+
+def _sampled(faces: "Tensor", told: "dict[str, Tensor]", counts: list[int], size: int) -> "Tensor":
+    """Read each view out of its face, shrunk as often as its level says; ``counts`` are the views of each level."""
     import torch
     import torch.nn.functional as F  # noqa: N812 - its name everywhere
 
-    side, shrink = faces.shape[1], 2**level
-    pixels = faces.permute(0, 3, 1, 2).float()
-    if level:
-        pixels = F.avg_pool2d(pixels, shrink)
-    covers = side / (side // shrink * shrink)  # the shrunk copy of an odd side is a little smaller than the face
-    windows = windows * covers
-    windows[:, :, 2] += covers - 1
-    grid = F.affine_grid(torch.from_numpy(windows).to(pixels), [len(faces), 3, size, size], align_corners=False)
-    return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    if not len(told["windows"]):
+        return torch.empty((0, 3, size, size), device=faces.device)
+    windows, sources = told["windows"].split(counts), told["faces"].long().split(counts)
+    whole = faces.permute(0, 3, 1, 2).float()
+    found = []
+    for level, count in enumerate(counts):
+        if count:
+            shrunk = F.avg_pool2d(whole, 2**level) if level else whole  # once for all views of a face
+            grid = F.affine_grid(windows[level], [count, 3, size, size], align_corners=False)
+            pixels = shrunk[sources[level]]
+            found.append(F.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False))
+    return found[0] if len(found) == 1 else torch.cat(found)[told["back"].long()]
 
 
-def _light(views: "Tensor", stops: np.ndarray, cast: np.ndarray) -> "Tensor":
+def _light(views: "Tensor", stops: "Tensor", cast: "Tensor") -> "Tensor":
     """Light each view of (N, 3, H, W) as the CPU does."""
     import torch
 
     size = views.shape[-1]
-    across, down = (torch.from_numpy(gains(axis, size)).to(views) for axis in stops.T)
-    channels = torch.from_numpy(np.exp2(cast)).to(views)
-    return (views * across[:, None, None, :] * down[:, None, :, None] * channels[:, :, None, None]).clamp(max=255)
+    places = (2 * torch.arange(size, device=views.device) + 1) / size - 1  # pixel centres, -1 to 1
+    across, down = torch.exp2(stops[:, :, None] * places).unbind(dim=1)  # (N, size) each
+    return (views * across[:, None, None, :] * down[:, None, :, None] * cast[:, :, None, None]).clamp_(max=255)
 
 
-def _recolour(views: "Tensor", matrix: "Tensor", mean_share: "Tensor") -> "Tensor":
+def _recolour(views: "Tensor", matrices: "Tensor", means: "Tensor | None") -> "Tensor":
+    """Take each view (N, 3, H, W) through its matrix (N, 3, 3); ``means`` (N, 3) weigh its mean colour, added to it."""
     import torch
 
-    luma = torch.tensor(LUMA, dtype=views.dtype, device=views.device)
-    added = mean_share * (views.mean(dim=(2, 3)) @ luma)  # (N,)
-    recoloured = torch.baddbmm(added.view(-1, 1, 1), matrix, views.flatten(2))  # (N, 3, H*W)
+    pixels = views.flatten(2)  # (N, 3, H*W)
+    if means is None:
+        recoloured = torch.bmm(matrices, pixels)
+    else:
+        added = (pixels.mean(dim=2) * means).sum(dim=1).view(-1, 1, 1)
+        recoloured = torch.baddbmm(added, matrices, pixels)
     return recoloured.clamp_(0, 255).view_as(views)
 
 
-def _blur(views: "Tensor", sigma: np.ndarray) -> "Tensor":
-    """Blur each view by its own Gaussian, cut off at 3 sigma as on the CPU."""
-    import torch
+def _blur(views: "Tensor", weights: "Tensor") -> "Tensor":
+    """Blur each view (N, 3, H, W) by its own weights (N, taps), along one axis and then along the other."""
     import torch.nn.functional as F  # noqa: N812 - its name everywhere
 
-    radius = np.ceil(3 * sigma).astype(np.int64)
-    offsets = np.arange(-radius.max(), radius.max() + 1)
-    weights = np.exp(-0.5 * (offsets / sigma[:, None]) ** 2) * (abs(offsets) <= radius[:, None])
-    weights /= weights.sum(axis=1, keepdims=True)
-    taps = torch.from_numpy(weights).to(views).T[:, :, None, None, None]  # (taps, N, 1, 1, 1)
-    reach = int(radius.max())
-    height, width = views.shape[2:]
-    padded = F.pad(views, (reach, reach, 0, 0), mode="reflect")
-    views = _sum(len(taps), lambda i: taps[i] * padded[..., i : i + width])
-    padded = F.pad(views, (0, 0, reach, reach), mode="reflect")
-    return _sum(len(taps), lambda i: taps[i] * padded[..., i : i + height, :])
-
-
-def _sum(n: int, term: "Callable[[int], Tensor]") -> "Tensor":
-    total = term(0)
-    for i in range(1, n):
-        total = total + term(i)
-    return total
+    reach = weights.shape[1] // 2
+    kernels = weights.repeat_interleave(3, dim=0)[:, None, None]  # (3N, 1, 1, taps)
+    channels = views.reshape(1, -1, *views.shape[2:])  # each channel of each view a group of its own
+    across = F.conv2d(F.pad(channels, (reach, reach, 0, 0), mode="reflect"), kernels, groups=len(kernels))
+    down = F.pad(across, (0, 0, reach, reach), mode="reflect")
+    return F.conv2d(down, kernels.transpose(2, 3), groups=len(kernels)).view_as(views)
