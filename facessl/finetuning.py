@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import baselines, checkpoints, devices, evaluation, registry, runs, training, whitening
+from facessl import baselines, checkpoints, evaluation, registry, runs, training, whitening
+from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
@@ -17,7 +18,6 @@ from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 from facessl.pretraining import model_card
 from facessl.runs import Run
-from facessl.training import FaceBatches, FacePool, FeatureBatches
 
 _WATCHED_FACES = 1024  # train accuracy is measured on so many unchanged faces at most
 
@@ -30,7 +30,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: FinetuneRecipe = run.recipe()
-    compute = devices.compute(recipe.device, recipe.precision, recipe.threads)
+    compute = training.compute_for(run, recipe)
     torch.manual_seed(recipe.seed)
     dataset = open_for(run, workspace, recipe.dataset)
     if len(dataset.people) < 2:
@@ -52,11 +52,12 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         batches = FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
     else:
         method = supervised.build(backbone, supervised.Options(), len(dataset.people))
-        batches = FaceBatches(FacePool([(dataset, rows)]), labels, views=1, recipe=recipe, compute=compute)
+        batches = FaceBatches(FacePool([(dataset, rows)]), labels, 1, recipe, compute)
     encoder.classifier = method.modules["classifier"]
     watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
     # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.
     exact = compute if recipe.mode == "finetune" else dataclasses.replace(compute, precision="fp32")
+    run.resolved(batch_size=batches.batch_size, **training.resolved(compute))
     training.fit(run, method, batches, recipe, exact, watch)
     return _finish(run, recipe, dataset, encoder, rows, compute)
 

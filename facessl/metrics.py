@@ -8,6 +8,8 @@ import numpy as np
 from facessl.neighbours import nearest
 
 _BLOCK_ROWS = 1024
+KNN_TEMPERATURE = 0.07  # Wu et al. 2018
+COLLAPSED = 0.05  # a smaller spread means that all faces became one point; untrained networks have 0.14 and more
 
 
 def knn_accuracy(
@@ -17,7 +19,7 @@ def knn_accuracy(
     probe_labels: np.ndarray,
     k: int,
     *,
-    temperature: float = 0.07,
+    temperature: float = KNN_TEMPERATURE,
 ) -> float:
     """Return the share of probes whose nearest neighbours vote for the right label.
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import __version__, checkpoints, devices, metrics, registry, runs, training, views, whitening
+from facessl import __version__, checkpoints, distributed, metrics, registry, runs, training, views, whitening
 from facessl.baselines import pixel_embeddings
+from facessl.batches import FaceBatches, FacePool
 from facessl.config import PretrainRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
@@ -17,7 +18,6 @@ from facessl.encoder import Encoder, unit_rows
 from facessl.errors import DatasetError
 from facessl.methods import Method
 from facessl.runs import Run
-from facessl.training import FaceBatches, FacePool
 
 _GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
 _WATCHED_FACES = 128  # spread, alignment and uniformity are measured on so many
@@ -55,6 +55,7 @@ class Watch:
         faces, size = self.dataset.faces[self._watched], self.recipe.image_size
         pair = [unit_rows(self.encoder.features(views.render(faces, drawn, size))) for drawn in self._views]
         found["spread"] = metrics.spread(pair[0])
+        found["collapsed"] = found["spread"] < metrics.COLLAPSED
         found["alignment"] = metrics.alignment(*pair)
         found["uniformity"] = metrics.uniformity(pair[0])
         return found
@@ -86,6 +87,7 @@ class Watch:
             "knn_raw_pixels": self._knn(*raw),
             "knn_photos": len(self._probes),
             "knn_k": self.recipe.knn_k,
+            "knn_temperature": metrics.KNN_TEMPERATURE,
         }
 
 
@@ -97,7 +99,8 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: PretrainRecipe = run.recipe()
-    compute = devices.compute(recipe.device, recipe.precision, recipe.threads)
+    compute = training.compute_for(run, recipe)
+    world = distributed.join(compute.device.kind)
     torch.manual_seed(recipe.seed)
     dataset = open_for(run, workspace, recipe.dataset)
     run.update(device=compute.device.name, message="Loading the faces.")
@@ -107,9 +110,10 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
     others = [open_for(run, workspace, name) for name in recipe.also]
     pool, labels = _faces_to_learn_from(dataset, others, named_only=method.needs_labels)
-    batches = FaceBatches(pool, labels, method.views, recipe, compute)
+    batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
+    run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **training.resolved(compute, world))
     watch = Watch(dataset, Encoder(backbone, recipe.image_size, compute.device, compute.precision), recipe)
-    training.fit(run, method, batches, recipe, compute, watch)
+    training.fit(run, method, batches, recipe, compute, watch, world)
     return _finish(run, recipe, watch, compute)
 
 
@@ -148,6 +152,7 @@ def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute) ->
             "knn_raw_pixels": rows[0]["knn_raw_pixels"],
             "knn_photos": rows[0]["knn_photos"],
             "knn_k": recipe.knn_k,
+            "knn_temperature": metrics.KNN_TEMPERATURE,
             "split": "val",
             "frozen": True,
         }

@@ -1,119 +1,39 @@
 """fit(): the only training loop.
 
 Everything random is a function of (seed, epoch, step), so that a resumed run draws what the undisturbed one would
-have drawn; on the CPU, with the same threads and number format, it ends with the same weights bit for bit.
+have drawn; on the CPU, with the same threads and number format, it ends with the same weights bit for bit. On a GPU
+the loop runs ahead of it: nothing waits for a result but every 50th step and the end of an epoch.
 """
 
-import math
+import contextlib
+import itertools
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from torch import Tensor
 
-from facessl import checkpoints, devices, registry, views
+from facessl import checkpoints, devices, jobs, optimisers, registry
 from facessl.backbones import _imagenet
+from facessl.batches import Batch, Batches
 from facessl.config import TrainRecipe
-from facessl.dataset import FaceDataset
 from facessl.devices import Compute
+from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder, autocast, build_backbone
-from facessl.errors import RunError
+from facessl.errors import RunError, Stopped
 from facessl.methods import Method
 from facessl.runs import Run
-from facessl.views import ViewParameters
 
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
-_WARM_UP_SHARE = 0.05  # of all steps, with a rising learning rate: Adam's first steps are its wildest
-
-
-class FacePool:
-    """The faces to learn from, out of one or several sets, read when they are needed."""
-
-    def __init__(self, parts: Sequence[tuple[FaceDataset, np.ndarray]]) -> None:
-        self.size = parts[0][0].size
-        self._parts = [(dataset.faces, rows) for dataset, rows in parts]
-        self._starts = np.cumsum([0] + [len(rows) for _, rows in parts])
-
-    def __len__(self) -> int:
-        return int(self._starts[-1])
-
-    def take(self, indices: np.ndarray) -> np.ndarray:
-        """Return these faces, shape (n, S, S, 3) uint8; faces of a set of another size are resized to the first's."""
-        out = np.empty((len(indices), self.size, self.size, 3), np.uint8)
-        part_of = np.searchsorted(self._starts, indices, side="right") - 1
-        for number, (faces, rows) in enumerate(self._parts):
-            where = np.flatnonzero(part_of == number)
-            if len(where):
-                found = np.asarray(faces[rows[indices[where] - self._starts[number]]])
-                out[where] = found if found.shape[1] == self.size else views.plain(found, self.size)
-        return out
-
-
-@dataclass
-class FaceBatches:
-    """Batches of freshly drawn views; a batch is a function of (epoch, step) alone."""
-
-    pool: FacePool
-    labels: np.ndarray  # (len(pool),) int, -1 where nobody has said
-    views: int  # per face
-    recipe: TrainRecipe
-    compute: Compute
-
-    def __post_init__(self) -> None:
-        self.batch_size = min(self.recipe.batch_size, len(self.pool))
-        self.steps = len(self.pool) // self.batch_size
-        self._on_device = None
-        if self.compute.device.kind == "cuda":
-            everything = self.pool.take(np.arange(len(self.pool)))
-            if everything.nbytes < self.compute.device.memory_gib * 2**30 / 4:
-                self._on_device = torch.from_numpy(everything).to("cuda")
-
-    def __call__(self, epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """Return ([view of shape (N, 3, H, W), …], labels (N,)) of a step, both counted from 0."""
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.pool))
-        chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
-        rng = np.random.default_rng([self.recipe.seed, epoch, step])
-        drawn = [views.draw(len(chosen), self.recipe.views, rng) for _ in range(self.views)]
-        labels = torch.from_numpy(self.labels[chosen]).to(self.compute.device.kind)
-        return [self._render(chosen, parameters) for parameters in drawn], labels
-
-    def _render(self, chosen: np.ndarray, parameters: ViewParameters) -> Tensor:
-        device = self.compute.device.kind
-        if device == "cpu":
-            faces = self.pool.take(chosen)
-            pictures = views.render(faces, parameters, self.recipe.image_size)
-            batch = views.to_input(pictures)
-        else:
-            if self._on_device is not None:
-                there = self._on_device[torch.from_numpy(chosen).to(device)]
-            else:
-                there = torch.from_numpy(self.pool.take(chosen)).to(device)
-            batch = views.to_input(views.render_tensor(there, parameters, self.recipe.image_size))
-        return batch.contiguous(memory_format=torch.channels_last)
-
-
-@dataclass
-class FeatureBatches:
-    """Batches of features computed once: what a linear probe on a frozen backbone learns from."""
-
-    features: Tensor  # (N, D)
-    labels: Tensor  # (N,)
-    batch_size: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        self.batch_size = min(self.batch_size, len(self.features))
-        self.steps = len(self.features) // self.batch_size
-
-    def __call__(self, epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.features))
-        chosen = torch.from_numpy(order[step * self.batch_size : (step + 1) * self.batch_size])
-        chosen = chosen.to(self.features.device)
-        return [self.features[chosen]], self.labels[chosen]
+_SAY_SECONDS = 0.5
+_LOOK_STEPS = 50  # a GPU is asked for the loss so often: asking means waiting for all that is in its queue
+_STEP_SECONDS = 1.0  # a stop waits no longer for the step in hand
+STOPPED = "Stopped on request; resume it whenever you like."
 
 
 def starting_backbone(recipe: TrainRecipe, workspace: Path) -> torch.nn.Module:
@@ -139,23 +59,36 @@ def imagenet_encoder(backbone: str, options: dict[str, Any], image_size: int, wo
     return Encoder(build_backbone(backbone, options, weights), image_size, info, info.precision)
 
 
-def learning_rate_at(step: int, steps: int, base: float, schedule: str) -> float:
-    """Return the learning rate of ``step`` (from 0) of ``steps``: a short linear warm-up, then cosine or constant."""
-    warm_up = max(1, round(_WARM_UP_SHARE * steps))
-    if step < warm_up:
-        return base * (step + 1) / warm_up
-    if schedule == "constant":
-        return base
-    return base * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+def compute_for(run: Run, recipe: TrainRecipe) -> Compute:
+    """Return how the run computes; one that is taken up again on the same device computes as it did before."""
+    known = run.resolved()
+    precision, threads = recipe.precision, recipe.threads
+    if known.get("device") == devices.pick(recipe.device).kind:
+        precision = known["precision"] if precision == "auto" else precision
+        threads = threads or known["threads"]
+    return devices.compute(recipe.device, precision, threads)
+
+
+def resolved(compute: Compute, world: World = ALONE) -> dict[str, Any]:
+    """Return what a recipe's "auto" came to, for the run's ``config.json``."""
+    return {
+        "device": compute.device.kind,
+        "device_name": compute.device.name,
+        "precision": compute.precision,
+        "threads": compute.threads,
+        "processes": world.size,
+        "torch": torch.__version__,
+    }
 
 
 def fit(
     run: Run,
     method: Method,
-    batches: FaceBatches | FeatureBatches,
+    batches: Batches,
     recipe: TrainRecipe,
     compute: Compute,
     on_epoch: Callable[[int], dict[str, Any]],
+    world: World = ALONE,
 ) -> None:
     """Train ``method`` for ``recipe.epochs``, from the run's saved state if it has one.
 
@@ -164,124 +97,292 @@ def fit(
 
     Raises:
         Stopped: Somebody asked for it; the state is saved.
-        RunError: The loss is no longer a number, or the device's memory is full.
+        RunError: The loss is no longer a number, or the memory is full.
     """
-    loop = _Loop(run, method, batches, recipe, compute)
-    loop.restore()
-    run.update(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
-    if loop.epoch == 0 and loop.step == 0:
-        run.cut_metrics(-1)
-        run.update(message="Looking at the untrained network.")
-        if first := on_epoch(0):
-            run.log_metrics(epoch=0, **first)
+    with _said_when_memory_is_full(recipe):
+        loop = _Loop(run, method, batches, recipe, compute, world)
+        loop.restore()
+        loop.report(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
+        with loop.never_kept_waiting():
+            if loop.epoch == 0 and loop.step == 0:
+                loop.look_at_the_untrained(on_epoch)
+            while loop.epoch < recipe.epochs:
+                loop.one_epoch()
+                loop.finish_epoch(on_epoch)
+
+
+@contextlib.contextmanager
+def _said_when_memory_is_full(recipe: TrainRecipe) -> Iterator[None]:
     try:
-        while loop.epoch < recipe.epochs:
-            loop.one_epoch()
-            figures = loop.figures()
-            run.log_metrics(epoch=loop.epoch, **figures, **on_epoch(loop.epoch))
-            loop.save()
-    except torch.OutOfMemoryError as error:
-        half = recipe.batch_size // 2
-        raise RunError(f"The device's memory is full at batch size {recipe.batch_size}; try {half}.") from error
+        yield
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        # The CPU's allocator has no error of its own.
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        size, parts = recipe.batch_size, recipe.accumulate
+        smaller = f"batch size {size // 2}, " if size >= 4 else ""
+        raise RunError(
+            f"The memory is full at batch size {size} of {recipe.image_size} px; "
+            f"try {smaller}accumulate {2 * parts}, or smaller images."
+        ) from error
 
 
 class _Loop:
     """The state of one fit: what is saved, and how a step is made."""
 
     def __init__(
-        self,
-        run: Run,
-        method: Method,
-        batches: FaceBatches | FeatureBatches,
-        recipe: TrainRecipe,
-        compute: Compute,
+        self, run: Run, method: Method, batches: Batches, recipe: TrainRecipe, compute: Compute, world: World
     ) -> None:
         self.run, self.method, self.batches, self.recipe = run, method, batches, recipe
-        self.compute = compute
-        self.modules = method.modules.to(compute.device.kind)
+        self.compute, self.world = compute, world
+        device = compute.device.kind
+        self.modules = method.modules.to(device)
+        if world.size > 1 and device == "cuda":  # on a CPU torch has no batch norm over several processes
+            torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.modules)
         self.modules.to(memory_format=torch.channels_last)
-        decay = recipe.weight_decay
-        self.optimizer = torch.optim.Adam(
-            self.modules.parameters(), lr=recipe.learning_rate, weight_decay=decay, fused=True
+        self.optimizer = optimisers.build(
+            recipe.optimizer, self.modules, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
+        self.scaler = torch.amp.GradScaler(device, enabled=compute.precision == "fp16")
         self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
-        self.loss_sum = 0.0
         self.seconds = 0.0  # of training in this epoch, without looking at the result
+        # On the device, as nobody waits for them: sums over this epoch, and the first step that went wrong.
+        self.loss_sum = torch.zeros((), device=device)
+        self.norm_sum = torch.zeros((), device=device)
+        self.bad_step = torch.full((), -1, dtype=torch.int64, device=device)
+        self._before_step: list[Tensor] | None = None  # batch norm's figures, while a step changes them
+        self._whole = threading.Lock()  # held while weights and counters do not belong together
         self._said = self._saved = time.monotonic()
 
+    # -- the state -----------------------------------------------------------------------------------------------
+
     def restore(self) -> None:
+        """Take up the state that was saved, of any world size and batch size."""
         state = checkpoints.load_state(self.run.path)
         if state is None:
             return
         self.modules.load_state_dict(state["modules"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch, self.step = state["epoch"], state["step"]
-        self.loss_sum, self.seconds = state["loss_sum"], state["seconds"]
-        self.run.cut_metrics(self.epoch)
+        if state.get("scaler"):
+            self.scaler.load_state_dict(state["scaler"])
+        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.loss_sum.fill_(state["loss_sum"])
+        self.norm_sum.fill_(state.get("norm_sum", 0.0))
+        if (before := state.get("steps", self.batches.steps)) != self.batches.steps:
+            # Another batch size since: as far into the epoch as it was, its sums weighed alike.
+            now = self.step * self.batches.steps // before
+            for total in (self.loss_sum, self.norm_sum):
+                total.mul_(now / max(self.step, 1))
+            self.step = now
+        if self.world.first:
+            self.run.cut_metrics(self.epoch)
 
     def save(self) -> None:
+        """Write the state as it was after the last whole step."""
+        if not self.world.first:
+            return
+        with self._whole:
+            self._save()
+
+    def _save(self) -> None:
+        modules = dict(self.modules.state_dict())
+        if self._before_step is not None:
+            names = [name for name, _ in self.modules.named_buffers()]
+            modules |= dict(zip(names, self._before_step, strict=True))
         state = {
-            "modules": self.modules.state_dict(),
+            "modules": modules,
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
-            "loss_sum": self.loss_sum,
+            "steps": self.batches.steps,
+            "loss_sum": self.loss_sum.item(),
+            "norm_sum": self.norm_sum.item(),
             "seconds": self.seconds,
         }
         checkpoints.save_state(self.run.path, state)
         self._saved = time.monotonic()
 
+    # -- an epoch ------------------------------------------------------------------------------------------------
+
+    def look_at_the_untrained(self, on_epoch: Callable[[int], dict[str, Any]]) -> None:
+        if self.world.first:
+            self.run.cut_metrics(-1)
+            self.run.update(message="Looking at the untrained network.")
+            if first := on_epoch(0):
+                self.run.log_metrics(epoch=0, **first)
+        self.world.agree(None)  # nobody begins before
+
     def one_epoch(self) -> None:
-        """Run what is left of the current epoch."""
+        """Run what is left of the current epoch; it is not counted as finished yet."""
         self.modules.train()
         if self.step == 0:
-            self.loss_sum, self.seconds = 0.0, 0.0
+            self.loss_sum.zero_()
+            self.norm_sum.zero_()
+            self.seconds = 0.0
+        start = time.monotonic()
         while self.step < self.batches.steps:
-            if self.run.stop_requested():
-                self.save()
-                self.run.check_stop()
-            start = time.monotonic()
+            if (paused := self._heed()) > 0:
+                start += paused
             self._one_step()
-            self.step += 1
-            self.seconds += time.monotonic() - start
-            if time.monotonic() - self._said > 0.5:
-                self._say()
-            if time.monotonic() - self._saved > _SAVE_SECONDS:
+            on_cpu = self.compute.device.kind == "cpu"
+            if on_cpu or self.step % _LOOK_STEPS == 0 or self.step == self.batches.steps:
+                self._look()
+            now = time.monotonic()
+            self.seconds += now - start
+            start = now
+            if now - self._said > _SAY_SECONDS:
+                self.say()
+            if now - self._saved > _SAVE_SECONDS:
+                self._look()  # what is saved is known to be numbers
                 self.save()
-        self.epoch, self.step = self.epoch + 1, 0
-        self._say()
+                start = time.monotonic()
+
+    def finish_epoch(self, on_epoch: Callable[[int], dict[str, Any]]) -> None:
+        """Look at the result, write the epoch's row, and only then count it: a crash meanwhile repeats the look."""
+        done = self.epoch + 1
+        figures = self.figures()
+        if self.world.first:
+            self.run.log_metrics(epoch=done, **figures, **on_epoch(done))
+        with self._whole:
+            self.epoch, self.step = done, 0
+        self.save()
+        self.say()
+        self.world.agree(None)
+
+    def _heed(self) -> float:
+        """Do what a person asked for; return for how many seconds that paused the work."""
+        asked = ""
+        if self.world.first:
+            asked = "stop" if self.run.stop_requested() else "pause" if self.run.pause_requested() else ""
+        asked = self.world.agree(asked)
+        if not asked:
+            return 0.0
+        start = time.monotonic()
+        self.save()
+        if asked == "stop":
+            raise Stopped(STOPPED)
+        if self.world.first:
+            self.run.wait_while_paused()
+        self.world.agree(None)
+        return time.monotonic() - start
+
+    @contextlib.contextmanager
+    def never_kept_waiting(self) -> Iterator[None]:
+        """End the process when a stop has waited a second for the step in hand, which is then dropped.
+
+        A step of large images takes long on a CPU, and so does looking at the result of an epoch.
+        """
+        if not (self.world.first and hasattr(jobs, "end_at_once")):
+            yield
+            return
+        over = threading.Event()
+
+        def watch() -> None:
+            waited = 0.0
+            while not over.wait(0.2):
+                waited = waited + 0.2 if self.run.stop_requested() else 0.0
+                if waited >= _STEP_SECONDS:
+                    with self._whole:
+                        if not over.is_set():
+                            self._save()
+                            jobs.end_at_once(self.run, state="stopped", message=STOPPED)
+
+        threading.Thread(target=watch, name="stop", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+
+    # -- a step --------------------------------------------------------------------------------------------------
 
     def _one_step(self) -> None:
         done = self.epoch * self.batches.steps + self.step
         total = self.recipe.epochs * self.batches.steps
-        rate = learning_rate_at(done, total, self.recipe.learning_rate, self.recipe.schedule)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        torch.manual_seed(self.recipe.seed * 1_000_003 + done)  # dropout draws from here
-        views_of_batch, labels = self.batches(self.epoch, self.step)
+        recipe = self.recipe
+        rate = optimisers.learning_rate_at(done, total, recipe.learning_rate, recipe.schedule, recipe.warm_up)
+        optimisers.set_rate(self.optimizer, rate)
+        self._before_step = [buffer.clone() for buffer in self.modules.buffers()]
+        batch = self.batches(self.epoch, self.step)
         self.optimizer.zero_grad(set_to_none=True)
+        loss = self._backward(batch, done)
+        parameters = list(self.modules.parameters())
+        self.world.average_gradients(parameters)
+        self.scaler.unscale_(self.optimizer)
+        norm = optimisers.clip(parameters, recipe.clip_norm)
+        with self._whole:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.loss_sum += loss
+            self.norm_sum += norm
+            wrong = ~torch.isfinite(loss) & (self.bad_step < 0)
+            self.bad_step.copy_(torch.where(wrong, done, self.bad_step))
+            self.step += 1
+            self._before_step = None
+
+    def _backward(self, batch: Batch, done: int) -> Tensor:
+        """Leave the gradients of the batch's loss in the parameters; return the loss.
+
+        A batch in several parts has the loss of the whole: the parts pass once to see what the loss wants of each
+        row, and a second time to hand that on (Gao et al. 2021, https://arxiv.org/abs/2101.06983). Batch norm sees
+        one part at a time, as it does on several GPUs.
+        """
+        parts = _parts(len(batch), self.recipe.accumulate)
+        if len(parts) == 1:
+            with self._forward(done, 0):
+                loss = self.method.loss(self.method.outputs(batch.views(parts[0])), batch.labels)
+            self.scaler.scale(loss).backward()
+            return loss.detach()
+        seen = []
+        with torch.no_grad():
+            for number, part in enumerate(parts):
+                with self._forward(done, number):
+                    seen.append(self.method.outputs(batch.views(part)))
+        whole = [torch.cat(rows).requires_grad_() for rows in zip(*seen, strict=True)]
+        with self._forward(done, 0):
+            loss = self.method.loss(whole, batch.labels)
+        self.scaler.scale(loss).backward()
+        wanted = [rows.grad for rows in whole]
+        for buffer, before in zip(self.modules.buffers(), self._before_step or (), strict=True):
+            buffer.copy_(before)  # the second pass counts
+        for number, part in enumerate(parts):
+            with self._forward(done, number):
+                outputs = self.method.outputs(batch.views(part))
+            torch.autograd.backward(outputs, [rows[part] for rows in wanted if rows is not None])
+        return loss.detach()
+
+    @contextlib.contextmanager
+    def _forward(self, done: int, part: int) -> Iterator[None]:
+        """Set the number format, and the seed."""
+        # Dropout draws from here, for the second pass the same as for the first.
+        drawn = np.random.default_rng([self.recipe.seed, done, self.world.rank, part])
+        torch.manual_seed(int(drawn.integers(2**63)))
         with autocast(self.compute.device, self.compute.precision):
-            loss = self.method.loss(views_of_batch, labels)
-        loss.backward()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise RunError(
-                f"The loss is {value} at epoch {self.epoch + 1}, step {self.step + 1}; "
-                f"try a learning rate below {self.recipe.learning_rate:g}, or precision fp32."
-            )
-        self.optimizer.step()
-        self.loss_sum += value
+            yield
 
-    def _speed(self) -> float:
-        faces = (self.step or self.batches.steps) * self.batches.batch_size
-        return faces / self.seconds if self.seconds else 0.0
+    def _look(self) -> None:
+        """Raise RunError if the loss is no longer a number; waits for the device."""
+        bad = self.world.agree(int(self.bad_step.item()))
+        if bad < 0:
+            return
+        epoch, step = divmod(bad, self.batches.steps)
+        raise RunError(
+            f"The loss is no number since epoch {epoch + 1}, step {step + 1}; "
+            f"resume it with a learning rate below {self.recipe.learning_rate:g}, with clip_norm 1, or in fp32."
+        )
 
-    def _say(self) -> None:
+    # -- what is told --------------------------------------------------------------------------------------------
+
+    def report(self, **changes: Any) -> None:
+        if self.world.first:
+            self.run.update(**changes)
+
+    def say(self) -> None:
         steps = self.batches.steps
         done, total = self.epoch * steps + self.step, self.recipe.epochs * steps
         speed = self._speed()
         left = (total - done) * self.batches.batch_size / speed if speed else None
-        self.run.update(
+        self.report(
             message=f"Epoch {min(self.epoch + 1, self.recipe.epochs)} of {self.recipe.epochs}.",
             epoch=self.epoch,
             epochs=self.recipe.epochs,
@@ -293,12 +394,35 @@ class _Loop:
         self._said = time.monotonic()
 
     def figures(self) -> dict[str, Any]:
-        """Return the row of the epoch just finished."""
-        rate = self.optimizer.param_groups[0]["lr"]
+        """Return the row of the epoch just run."""
+        steps = self.batches.steps
         return {
-            "loss": self.loss_sum / self.batches.steps,
+            "loss": self.world.mean(self.loss_sum.clone()).item() / steps,
             "chance": self.method.chance(self.batches.batch_size),
-            "learning_rate": rate,
+            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            "gradient_norm": self.norm_sum.item() / steps,
             "images_per_second": round(self._speed(), 1),
             "seconds": round(self.seconds, 2),
+            **_memory(self.compute),
         }
+
+    def _speed(self) -> float:
+        faces = (self.step or self.batches.steps) * self.batches.batch_size
+        return faces / self.seconds if self.seconds else 0.0
+
+
+def _parts(n: int, count: int) -> list[slice]:
+    """Return ``count`` parts of n rows, as alike as they can be; none has less than two, which batch norm needs."""
+    count = max(1, min(count, n // 2))
+    edges = [round(number * n / count) for number in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def _memory(compute: Compute) -> dict[str, Any]:
+    """Return the most memory that was held (MiB), and how busy a GPU is (0-1) where the driver can be asked."""
+    if compute.device.kind != "cuda":
+        return {"memory_mib": round(psutil.Process().memory_info().rss / 2**20)}
+    found: dict[str, Any] = {"memory_mib": round(torch.cuda.max_memory_reserved() / 2**20)}
+    with contextlib.suppress(ModuleNotFoundError):  # its library for the driver is optional
+        found["device_use"] = torch.cuda.utilization() / 100
+    return found

@@ -11,13 +11,13 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (  # from the ground up; a part imports from the lines above it only
     "errors kept",
     "registry",
-    "config devices images neighbours",
-    "runs detection duplicates quality metrics whitening views losses sources backbones",
+    "config devices distributed images neighbours",
+    "runs detection duplicates quality metrics whitening views losses optimisers sources backbones",
     "edits jobs methods",
     "dataset",
     "comparison checkpoints baselines evaluation gallery overview suspects",
     "preparation",
-    "encoder embeddings",
+    "encoder embeddings batches",
     "training recognition",
     "pretraining figures",
     "finetuning",
@@ -28,7 +28,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = {"torch", "torchvision", "umap", "sklearn", "cv2", "pandas", "plotly", "scipy", "splitfolders"}
-MAY_LOAD_TORCH = {"losses", "checkpoints", "encoder", "training", "pretraining", "finetuning"}
+MAY_LOAD_TORCH = {"losses", "checkpoints", "batches", "optimisers", "encoder", "training", "pretraining", "finetuning"}
 PACKAGE = sorted((ROOT / "facessl").rglob("*.py"))
 SCREEN = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 

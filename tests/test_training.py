@@ -10,15 +10,18 @@ import torch
 from safetensors.torch import load_file
 from sklearn.neighbors import KNeighborsClassifier
 
-from facessl import checkpoints, config, pretraining, runs, training
+from facessl import checkpoints, config, devices, optimisers, pretraining, runs, training
+from facessl.batches import Batch, FaceBatches, FacePool
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
+from facessl.distributed import ALONE
 from facessl.encoder import Encoder
 from facessl.errors import ModelError, RunError, Stopped
 from facessl.finetuning import finetune, labelled_share
+from facessl.losses import nt_xent
+from facessl.methods import Method
 from facessl.pretraining import pretrain
 from facessl.runs import Run
-from facessl.training import FacePool
 from tests.tiny import make_set
 
 SMALL = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "batch_size": 8, "threads": 1, "device": "cpu"}
@@ -156,10 +159,10 @@ def test_another_backbones_weights_are_refused(workspace: Path) -> None:
 
 
 def test_the_learning_rate_warms_up_and_runs_out() -> None:
-    rates = [training.learning_rate_at(step, 100, 1.0, "cosine") for step in range(100)]
+    rates = [optimisers.learning_rate_at(step, 100, 1.0, "cosine") for step in range(100)]
     assert rates[0] == pytest.approx(1 / 5) and rates[4] == 1.0
     assert all(a >= b for a, b in itertools.pairwise(rates[5:])) and rates[-1] < 0.01
-    assert training.learning_rate_at(99, 100, 1.0, "constant") == 1.0
+    assert optimisers.learning_rate_at(99, 100, 1.0, "constant") == 1.0
 
 
 def test_faces_of_a_set_of_another_size_join_in(tmp_path: Path) -> None:
@@ -219,3 +222,137 @@ def test_the_faces_that_are_watched_are_drawn_from_all_people(tmp_path: Path, mo
     dataset = FaceDataset(tmp_path / "datasets" / "tiny")
     assert len(watched[0]._watched) == 24
     assert set(dataset.labels(watched[0]._watched)) == {0, 1, 2, 3}
+
+
+# What a step does
+
+
+def weights_of(run: Run) -> dict[str, torch.Tensor]:
+    return load_file(run.path / "model.safetensors")
+
+
+def test_a_batch_in_parts_has_the_gradients_of_the_whole_without_batch_norm(workspace: Path) -> None:
+    found = []
+    for parts in (1, 3):
+        method, batch = without_batch_norm(), next_batch(workspace)
+        loop = loop_of(workspace, method, accumulate=parts)
+        loss = loop._backward(batch, 0)
+        found.append([loss, *(weight.grad for weight in method.modules.parameters())])
+    for whole, parted in zip(*found, strict=True):
+        torch.testing.assert_close(parted, whole, rtol=1e-4, atol=1e-6)
+        assert whole.abs().sum() > 0
+
+
+def without_batch_norm() -> Method:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, stride=2), torch.nn.ReLU(), torch.nn.Flatten())
+    head = torch.nn.LazyLinear(16)
+    modules = torch.nn.ModuleDict({"backbone": network, "head": head})
+    head(network(torch.zeros(1, 3, 32, 32)))
+    return Method(
+        modules=modules,
+        views=2,
+        needs_labels=False,
+        outputs=lambda views: head(network(torch.cat(tuple(views)))).chunk(2),
+        loss=lambda outputs, labels: nt_xent(*outputs, 0.2),
+        chance=lambda n: None,
+    )
+
+
+def batches_of(workspace: Path, **settings: object) -> FaceBatches:
+    dataset = FaceDataset(workspace / "datasets" / "tiny")
+    recipe = config.build(PretrainRecipe, {**SMALL, "precision": "fp32", **settings})
+    rows = dataset.rows("train")
+    return FaceBatches(FacePool([(dataset, rows)]), dataset.labels(rows), 2, recipe, devices.compute("cpu", "fp32", 1))
+
+
+def next_batch(workspace: Path) -> Batch:
+    return batches_of(workspace)(0, 0)
+
+
+def loop_of(workspace: Path, method: Method, **settings: object) -> training._Loop:
+    batches = batches_of(workspace, **settings)
+    run = new_run(workspace, "pretrain", precision="fp32", **settings)
+    loop = training._Loop(run, method, batches, run.recipe(), batches.compute, ALONE)
+    loop._before_step = [buffer.clone() for buffer in loop.modules.buffers()]
+    return loop
+
+
+def test_the_gradients_length_is_what_it_is_by_hand_and_clipping_bounds_the_step(workspace: Path) -> None:
+    method = without_batch_norm()
+    loop = loop_of(workspace, method, optimizer="sgd", learning_rate=1.0, warm_up=0.0, weight_decay=0.0, clip_norm=1e-3)
+    weights = list(method.modules.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    loop._one_step()
+    length = math.sqrt(sum(weight.grad.double().pow(2).sum().item() for weight in weights))
+    assert length == pytest.approx(1e-3, rel=1e-3)  # what is left of the gradient
+    assert loop.norm_sum.item() > 0.01  # and what it was
+    steps = [now.detach() - old for now, old in zip(weights, before, strict=True)]
+    moved = math.sqrt(sum(step.double().pow(2).sum().item() for step in steps))
+    assert moved == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "lars", "sgd"])
+def test_every_optimiser_stops_and_resumes_to_the_same_weights(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
+    settings = {"epochs": 2, "precision": "fp32", "optimizer": optimizer, "clip_norm": 1.0}
+    undisturbed, stopped = (new_run(workspace, "pretrain", **settings) for _ in "ab")
+    pretrain(undisturbed, workspace)
+    with monkeypatch.context() as patch:
+        stop_after(stopped, patch, 4)
+        with pytest.raises(Stopped):
+            pretrain(stopped, workspace)
+    pretrain(stopped, workspace)
+    for name, tensor in weights_of(undisturbed).items():
+        assert torch.equal(tensor, weights_of(stopped)[name]), name
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_the_loss_falls_in_every_number_format(workspace: Path, precision: str) -> None:
+    run = new_run(workspace, "pretrain", epochs=6, precision=precision)
+    pretrain(run, workspace)
+    losses = [row["loss"] for row in run.metrics()[1:]]
+    assert losses[-1] < losses[0]
+
+
+def test_the_step_in_which_the_loss_went_wrong_is_named_however_late_it_is_seen(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = loop_of(workspace, without_batch_norm(), epochs=4)
+    steps = loop.batches.steps
+    loop.epoch = 2
+    for step in range(steps):
+        if step == 1:
+            monkeypatch.setattr(loop, "_backward", lambda *a: torch.tensor(float("inf")))
+        loop._one_step()
+    with pytest.raises(RunError, match=r"epoch 3, step 2;.*learning rate"):
+        loop._look()
+
+
+def test_a_full_memory_is_said_with_what_to_try(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    monkeypatch.setattr(training._Loop, "_one_step", full)
+    with pytest.raises(RunError, match=r"memory is full at batch size 8 of 32 px; try batch size 4, accumulate 2"):
+        pretrain(new_run(workspace, "pretrain"), workspace)
+    with pytest.raises(RunError, match=r"batch size 3 of 32 px; try accumulate 2, or smaller images"):
+        pretrain(new_run(workspace, "pretrain", batch_size=3), workspace)
+
+
+def test_a_run_goes_on_with_another_batch_size_as_far_into_the_epoch_as_it_was(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(workspace, "pretrain", epochs=2, batch_size=4)  # 28 faces: 7 steps
+    with monkeypatch.context() as patch:
+        stop_after(run, patch, 4)
+        with pytest.raises(Stopped):
+            pretrain(run, workspace)
+    state = checkpoints.load_state(run.path)
+    assert (state["epoch"], state["step"], state["steps"]) == (0, 4, 7)
+    again = config.build(PretrainRecipe, run.recipe().model_dump() | {"batch_size": 14})
+    monkeypatch.setattr(Run, "recipe", lambda self: again)
+    pretrain(run, workspace)
+    assert [row["epoch"] for row in run.metrics()] == [0, 1, 2]
+    assert checkpoints.load_state(run.path)["steps"] == 2
