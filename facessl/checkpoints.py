@@ -4,14 +4,18 @@ Nothing here ever runs code from a file: cards are JSON, weights are safetensors
 with ``weights_only=True``.
 """
 
+import contextlib
+import io
 import os
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import torch as safetensors_torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from facessl import runs
@@ -19,10 +23,15 @@ from facessl.errors import ModelError
 
 
 def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
-    """Write ``model.safetensors``, then ``model.json``: a model without its card is not there yet."""
-    partial = folder / f".model.{os.getpid()}.partial"
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial)
-    partial.replace(folder / "model.safetensors")
+    """Write ``model.safetensors``, then ``model.json``: a model without its card is not there yet.
+
+    Raises:
+        OSError: It could not be written, mostly because the disk is full; the model of before is still there.
+    """
+    # Not its own ``save_file``, which says of a full disk only that something went wrong.
+    content = safetensors_torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
+    with _replacing(folder / "model.safetensors") as file:
+        file.write(content)
     runs.write_json(folder / "model.json", card)
 
 
@@ -55,13 +64,30 @@ def backbone_weights(folder: Path, backbone: str) -> dict[str, Tensor]:
 
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:
-    """Replace ``state.pt`` in one step: a kill at any moment leaves the old state or the new one."""
-    partial = folder / f".state.{os.getpid()}.partial"
-    with open(partial, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / "state.pt")
+    """Replace ``state.pt`` in one step: a kill at any moment leaves the old state or the new one.
+
+    Raises:
+        OSError: It could not be written, mostly because the disk is full; the state of before is still there.
+    """
+    content = io.BytesIO()  # into a file, torch's writer turns a full disk into an error of its own
+    torch.save(state, content)
+    with _replacing(folder / "state.pt") as file:
+        file.write(content.getbuffer())
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of ``path`` once it is on the disk whole."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:

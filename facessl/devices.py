@@ -1,6 +1,9 @@
 """Which device there is and what it likes; nobody else asks torch about hardware."""
 
+import contextlib
+import itertools
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -65,7 +68,7 @@ def detect() -> DeviceInfo:
 def pick(wanted: str) -> DeviceInfo:
     """Return the wanted device, or the best one for ``auto``; RecipeError when it is not there."""
     best = detect()
-    if wanted in ("auto", best.kind):
+    if wanted.partition(":")[0] in ("auto", best.kind):  # which of several GPUs is settled before torch is loaded
         return best
     if wanted == "cpu":
         import psutil
@@ -75,10 +78,51 @@ def pick(wanted: str) -> DeviceInfo:
     raise RecipeError(f"This machine has no {wanted} device; choose auto or {best.kind}.")
 
 
-def queue_name(wanted: str) -> str:
-    """Return which queue a run waits in; decided without torch, so that waiting costs nothing."""
-    has_gpu = Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
-    return "gpu" if wanted in ("cuda", "mps") or (wanted == "auto" and has_gpu) else "cpu"
+def gpus() -> tuple[str, ...]:
+    """Return the GPUs that this process may use, as CUDA names them; decided without torch, so at no cost."""
+    told = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if told is not None:
+        named = [name.strip() for name in told.split(",")]
+        return tuple(itertools.takewhile(lambda name: name not in ("", "-1"), named))  # CUDA reads it so
+    count = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name.removeprefix("nvidia").isdigit()])
+    # Of an AMD card there is no number to be read here.
+    return tuple(str(number) for number in range(count or int(Path("/dev/kfd").exists())))
+
+
+def queues(wanted: str) -> tuple[str, ...]:
+    """Return the queues in which a run may wait that wants ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:<number>``.
+
+    There is one a GPU, named after it, and one for the CPU.
+    """
+    kind, _, number = wanted.partition(":")
+    found = tuple(_queue_of(name) for name in gpus())
+    if kind == "mps" or (kind == "cuda" and not found):
+        return ("gpu0",)
+    if number.isdigit() and int(number) < len(found):
+        return (found[int(number)],)
+    return found if kind in ("cuda", "auto") and found else ("cpu",)
+
+
+def _queue_of(gpu: str) -> str:
+    return "gpu" + "".join(c if c.isalnum() or c in "-." else "_" for c in gpu)
+
+
+@contextlib.contextmanager
+def visible(taken: Sequence[str]) -> Iterator[None]:
+    """Let this process see the GPUs of these queues only; to be entered before torch is loaded.
+
+    One that computes on the CPU must not hold a GPU's memory, and ``cuda`` is the GPU whose turn it is.
+    """
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if gpus() or before is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu for gpu in gpus() if _queue_of(gpu) in taken)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+        else:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 The starter takes ``run.lock`` and hands the open file to the worker, so there is no moment at which a started run
 looks dead. A worker waits for the runs it builds on, then draws a ticket in its device's queue; the oldest living
-ticket works. Waiting needs no torch.
+ticket works. Waiting needs no torch. A run whose process ended without a word is taken up again by whoever calls
+``revive``, once an epoch.
 """
 
 import contextlib
@@ -13,48 +14,151 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
 from facessl import runs
 from facessl.errors import FaceSSLError, RunError, Stopped
-from facessl.runs import Run
+from facessl.runs import Run, Status
 
 _LOCK_FD = "FACESSL_LOCK_FD"
-_POLL_SECONDS = 0.3
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 1.5  # for a stopped worker to end by itself; with all that goes with it, it is gone within 3 s
+_BEAT_SECONDS = 1.0  # so much working time at most is forgotten when a worker is killed
+_ROOM = 1 << 17  # bytes: a status and a traceback
+_MISSED = 25  # tries to take a lock, _POLL_SECONDS / 10 apart: an onlooker may be looking at it just now
 
 
-def start(workspace: Path, run: Run) -> None:
+# -- starting ----------------------------------------------------------------------------------------------------
+
+
+def start(workspace: Path, run: Run, *, changes: Mapping[str, Any] | None = None) -> None:
     """Start (or resume) a run's worker process and return at once.
 
+    Args:
+        workspace: Where the run is.
+        run: A run that nobody works on.
+        changes: Settings that the run goes on with, see ``Run.revise``. A finished run goes on when they ask for
+            more epochs than it has.
+
     Raises:
-        RunError: A worker already has the run, or it is finished.
+        RunError: A worker already has the run, or it is finished. RecipeError: The changes cannot be made.
     """
-    lock = os.open(run.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{run.id} is already being worked on.") from None
-        if run.status().state == "finished":
+    with _taken(run) as lock:
+        left = run.written()
+        if changes:
+            run.revise(changes)
+        elif left.state == "finished" and not run.wants_more():
             raise RunError(f"{run.id} is finished; start a new run to change something.")
-        (run.path / "stop").unlink(missing_ok=True)
-        run.update(state="queued", message="Waiting for its turn.", error="", finished="", seconds_left=None)
-        with open(run.path / "log.txt", "ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "facessl", "work", run.id],
-                cwd=Path(__file__).parents[1],
-                env={**os.environ, "FACESSL_HOME": str(workspace.resolve()), _LOCK_FD: str(lock)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[lock],
-                start_new_session=True,  # closing the terminal or the app does not take the training with it
-            )
-    finally:
-        os.close(lock)
+        if left.state in runs.ACTIVE and not changes:  # with other settings it may fare better
+            run.count_death(left)  # nobody else saw it
+        run.clear_pause()
+        _spawn(workspace, run, lock, notice="")
+
+
+def revive(workspace: Path) -> list[Run]:
+    """Take up again the runs whose process ended without a word, and return them: each once an epoch.
+
+    One that died before in the same epoch, or that somebody meanwhile wanted stopped, or that builds on a run which
+    failed, gets its last word instead. However many call this at once, a run is taken up by one of them.
+    """
+    revived = []
+    for run in reversed(runs.list_all(workspace)):  # what others build on comes first
+        with contextlib.suppress(FileNotFoundError):  # deleted while we look
+            if run.has_died() and _revive(workspace, run):
+                revived.append(run)
+    return revived
+
+
+def _revive(workspace: Path, run: Run) -> bool:
+    try:
+        with _taken(run, tries=1) as lock:
+            left = run.written()
+            if left.state not in runs.ACTIVE:
+                return False
+            if run.stop_requested():
+                _settle(run, left, state="stopped", message=runs.STOPPED)
+                return False
+            if lost := _failed_parent(workspace, run):
+                _settle(run, left, state="stopped", message=f"Waits for {lost.title}, which did not finish.")
+                return False
+            deaths = run.count_death(left)
+            if deaths > 1:
+                often = "twice" if deaths == 2 else f"{deaths} times"
+                when = f" in epoch {min(left.epoch + 1, left.epochs)}" if left.epochs else ""
+                said = f"Its process ended {often}{when}; look at the log, then resume it."
+                _settle(run, left, state="interrupted", message=said)
+                return False
+            _spawn(workspace, run, lock, notice="Taken up again after its process ended.")
+            return True
+    except RunError:
+        return False  # somebody else is at it
+
+
+def _settle(run: Run, left: Status, **how: str) -> None:
+    """Write the last word for a worker that can no longer do so."""
+    run.update(**how, seconds=left.seconds, counted_at=None, seconds_left=None, finished=runs.now())
+
+
+def _failed_parent(workspace: Path, run: Run) -> Run | None:
+    for parent in _parents(workspace, run):
+        if parent.status().state in runs.RESUMABLE and not parent.has_died():
+            return parent
+    return None
+
+
+def _spawn(workspace: Path, run: Run, lock: int, *, notice: str) -> None:
+    """Start the worker of a run whose lock this process holds."""
+    (run.path / "stop").unlink(missing_ok=True)
+    run.update(
+        state="queued", message="Waiting for its turn.", notice=notice, error="", finished="", seconds_left=None,
+        seconds=run.written().seconds, counted_at=None,  # a dead worker's clock has gone on ticking
+    )  # fmt: skip
+    with open(run.path / "log.txt", "ab") as log:
+        if notice:
+            log.write(f"{runs.now()} {notice}\n".encode())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "facessl", "work", run.id],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "FACESSL_HOME": str(workspace.resolve()), _LOCK_FD: str(lock)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[lock],
+            start_new_session=True,  # closing the terminal or the app does not take the training with it
+        )
     # Someone has to collect the exit status, or a finished worker stays a zombie while the app lives.
     threading.Thread(target=process.wait, name=f"reap-{run.id}", daemon=True).start()
+
+
+@contextlib.contextmanager
+def _taken(run: Run, tries: int = _MISSED) -> Iterator[int]:
+    """Hold the run's lock as a file that a worker can inherit; RunError when another process has it."""
+    lock = os.open(run.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(run, lock, tries)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _lock(run: Run, lock: int, tries: int = _MISSED) -> None:
+    for missed in range(tries):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(_POLL_SECONDS / 10 if missed + 1 < tries else 0)
+    raise RunError(f"{run.id} is already being worked on.") from None
+
+
+# -- in the worker -----------------------------------------------------------------------------------------------
+
+
+def has_own_process() -> bool:
+    """Return whether ``start`` made this process, so that nothing but the run ends with it; before ``held`` only."""
+    return _LOCK_FD in os.environ
 
 
 @contextlib.contextmanager
@@ -68,50 +172,81 @@ def held(run: Run) -> Iterator[None]:
     lock = int(inherited) if inherited else os.open(run.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
     os.set_inheritable(lock, False)  # helpers of the worker must not keep a dead run looking alive
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{run.id} is already being worked on.") from None
+        _lock(run, lock)
+        runs.sweep(run)
         yield
     finally:
         os.close(lock)
 
 
-def wait_for_parents(workspace: Path, run: Run) -> None:
-    """Return when every run that this one builds on is finished.
-
-    Raises:
-        RunError: One of them failed. Stopped: one of them was stopped, or this one was.
-    """
-    for run_id in run.config["after"]:
-        parent = runs.find(workspace, run_id)
-        while (status := parent.status()).state in runs.ACTIVE:
-            run.check_stop()
-            _say_once(run, f"Waiting for: {parent.title}.")
-            time.sleep(_POLL_SECONDS)
-        if status.state in ("stopped", "interrupted"):
-            raise Stopped(f"Waits for {parent.title}, which was stopped; resume that first.")
-        if status.state == "failed":
-            raise RunError(f"{parent.title}, which this builds on, failed; mend that first, then resume this.")
-
-
 @contextlib.contextmanager
-def turn(workspace: Path, run: Run, queue: str) -> Iterator[None]:
-    """Wait for the run's turn in a queue and keep it while inside."""
-    folder = workspace / "queue" / queue
-    folder.mkdir(parents=True, exist_ok=True)
-    for lost in folder.glob(f"*-{run.id}"):  # of an attempt that was killed: it would wait behind itself
-        lost.unlink(missing_ok=True)
-    ticket = folder / f"{time.time_ns():020d}-{run.id}"
-    ticket.touch()
+def attended(run: Run, *, own_process: bool) -> Iterator[None]:
+    """Keep the run's working time written down meanwhile.
+
+    A process of the run's own also ends when its run is deleted, and a short while after a stop was asked for if it
+    has not ended by itself: everything a worker leaves on disk is whole at any moment, and imports, long steps and
+    libraries ask nobody whether they may go on.
+    """
+    done = threading.Event()
+    watcher = threading.Thread(target=_attend, args=(run, own_process, done), name="attend", daemon=True)
+    watcher.start()
     try:
-        while (first := _first_living(workspace, folder)) != ticket:
-            run.check_stop()
-            _say_once(run, f"Waiting for its turn behind: {_title_of(workspace, first) if first else 'another run'}.")
-            time.sleep(_POLL_SECONDS)
         yield
     finally:
-        ticket.unlink(missing_ok=True)
+        done.set()
+        watcher.join()
+
+
+def _attend(run: Run, own_process: bool, done: threading.Event) -> None:
+    stopped_at: float | None = None
+    beaten_at = time.monotonic()
+    while not done.wait(_POLL_SECONDS):
+        now = time.monotonic()
+        if own_process and not run.path.is_dir():
+            _leave()
+        if own_process and run.stop_requested():
+            stopped_at = stopped_at or now
+            if now - stopped_at >= _GRACE_SECONDS:
+                end_at_once(run, state="stopped", message=runs.STOPPED)
+        if now - beaten_at >= _BEAT_SECONDS:
+            beaten_at = now
+            with contextlib.suppress(OSError):  # the work meets the same disk, and says what is wrong with it
+                run.beat()
+
+
+def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoReturn:
+    """End this process and its children here and now, from any thread; the run's status says how it ended.
+
+    Nothing is saved any more; what the run last saved is what it resumes from. A state that says already how the run
+    ended stays.
+    """
+    give_room_back(run)
+    with contextlib.suppress(OSError):  # a disk that cannot be written on cannot keep the process alive
+        run.last_word(
+            state=state, message=message, error=error, seconds_left=None, counted_at=None, finished=runs.now()
+        )
+    _leave()
+
+
+def _leave() -> NoReturn:
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)  # the lock goes back with the process
+
+
+def keep_room(run: Run) -> None:
+    """Take some room on the disk, so that there is enough to say so when it is full."""
+    (run.path / "room").write_bytes(bytes(_ROOM))
+
+
+def give_room_back(run: Run) -> None:
+    (run.path / "room").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -145,19 +280,167 @@ def stopping_at_once(run: Run) -> Iterator[None]:
         signal.signal(signal.SIGUSR1, before)
 
 
-def _first_living(workspace: Path, folder: Path) -> Path | None:
-    for ticket in sorted(folder.iterdir()):
+def wait_for_parents(workspace: Path, run: Run) -> None:
+    """Return when every run that this one builds on is finished.
+
+    Raises:
+        RunError: One of them failed. Stopped: one of them was stopped, or this one was.
+    """
+    for parent in _parents(workspace, run):
+        while True:
+            died = parent.has_died()
+            status = parent.status()
+            if not died and status.state not in runs.ACTIVE:
+                break
+            run.check_stop()
+            _say_once(run, f"Waiting for: {parent.title}{', whose process ended; resume it' if died else ''}.")
+            time.sleep(_POLL_SECONDS)
+        if status.state in ("stopped", "interrupted"):
+            raise Stopped(f"Waits for {parent.title}, which was stopped; resume that first.")
+        if status.state == "failed":
+            raise RunError(f"{parent.title}, which this builds on, failed; mend that first, then resume this.")
+
+
+def _parents(workspace: Path, run: Run) -> list[Run]:
+    return [runs.find(workspace, run_id) for run_id in run.config["after"]]
+
+
+# -- the queues --------------------------------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where a run stands."""
+
+    queue: str  # cpu, gpu0, gpu1, …
+    position: int  # 0 works; 1 is the next
+    run: Run
+
+
+def queue(workspace: Path) -> list[Place]:
+    """Return who works and who waits, queue by queue in the order of their turns."""
+    return [
+        Place(folder.name, position, run)
+        for folder in _queues(workspace)
+        for position, run in enumerate(_line(workspace, folder.name))
+    ]
+
+
+@contextlib.contextmanager
+def turn(workspace: Path, run: Run, queues: Sequence[str], count: int = 1) -> Iterator[tuple[str, ...]]:
+    """Wait for the run's turn, keep it while inside, and say in which queues.
+
+    Args:
+        workspace: Where the queues are.
+        run: Held by this process.
+        queues: Those that would do; the shortest are taken, and a waiting run changes to one that has become empty.
+        count: How many of them the run needs at once, at most as many as there are.
+    """
+    mine = _draw(workspace, run, queues, min(count, len(queues)))
+    try:
+        while (ahead := _ahead(workspace, run, mine)) != []:
+            run.check_stop()
+            if ahead is None:  # somebody cleared the queue away
+                mine = _draw(workspace, run, queues, len(mine))
+                continue
+            if count == 1 and (empty := _move(workspace, run, mine[0], queues)):
+                mine = (empty,)
+                continue
+            behind = ahead[-1]
+            _say_once(run, f"{_ordinal(len(ahead))} in the queue, behind: {behind.title}.")
+            time.sleep(_POLL_SECONDS)
+        yield mine
+    finally:
+        for name in mine:
+            _take_back(workspace, run, name)
+
+
+def _draw(workspace: Path, run: Run, queues: Sequence[str], count: int) -> tuple[str, ...]:
+    """Draw the next ticket in the shortest queues.
+
+    Numbers grow under a lock: by the clock, a later ticket could look around before an earlier one lies there, and
+    both would work. All tickets of a run have one number, so that two runs never wait for each other.
+    """
+    with _drawing(workspace):
+        for folder in _queues(workspace):
+            _take_back(workspace, run, folder.name)  # of an attempt that was killed: it would wait behind itself
+        lengths = {name: len(_line(workspace, name)) for name in queues}
+        chosen = tuple(sorted(sorted(queues, key=lengths.__getitem__)[:count]))
+        tickets = [ticket for folder in _queues(workspace) for ticket in folder.iterdir()]
+        number = max((_number(ticket) for ticket in tickets), default=0) + 1
+        for name in chosen:
+            _lay(workspace, run, name, number)
+        return chosen
+
+
+def _move(workspace: Path, run: Run, name: str, queues: Sequence[str]) -> str | None:
+    """Change to a queue in which nobody is; return it, or None when there is none."""
+    if len(queues) == 1:
+        return None
+    with _drawing(workspace):
+        empty = next((other for other in queues if not _line(workspace, other)), None)
+        if empty is None:
+            return None
+        number = next(_number(t) for t in (workspace / "queue" / name).glob(f"*-{run.id}"))
+        _lay(workspace, run, empty, number)
+        _take_back(workspace, run, name)
+        return empty
+
+
+def _ahead(workspace: Path, run: Run, names: Sequence[str]) -> list[Run] | None:
+    """Return who stands before a run, in that one of its queues in which most do; None if it stands in one no more."""
+    lines = [_line(workspace, name) for name in names]
+    if not all(run in line for line in lines):
+        return None
+    return max((line[: line.index(run)] for line in lines), key=len)
+
+
+def _line(workspace: Path, name: str) -> list[Run]:
+    """Return the living runs in a queue, in the order of their tickets; forget the tickets of dead ones."""
+    folder = workspace / "queue" / name
+    line = []
+    for ticket in sorted(folder.iterdir(), key=_number) if folder.is_dir() else ():
         run = Run(workspace / "runs" / ticket.name.split("-", 1)[1])
         if run.path.is_dir() and run.is_alive():
-            return ticket
-        ticket.unlink(missing_ok=True)  # its worker was killed before it could take it back
-    return None
+            line.append(run)
+        else:
+            ticket.unlink(missing_ok=True)  # its worker was killed before it could take it back
+    return line
 
 
-def _title_of(workspace: Path, ticket: Path) -> str:
-    return Run(workspace / "runs" / ticket.name.split("-", 1)[1]).title
+def _queues(workspace: Path) -> list[Path]:
+    folder = workspace / "queue"
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+@contextlib.contextmanager
+def _drawing(workspace: Path) -> Iterator[None]:
+    folder = workspace / "queue"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _lay(workspace: Path, run: Run, name: str, number: int) -> None:
+    folder = workspace / "queue" / name
+    folder.mkdir(exist_ok=True)
+    (folder / f"{number:020d}-{run.id}").touch()
+
+
+def _take_back(workspace: Path, run: Run, name: str) -> None:
+    for ticket in (workspace / "queue" / name).glob(f"*-{run.id}"):
+        ticket.unlink(missing_ok=True)
+
+
+def _number(ticket: Path) -> int:
+    return int(ticket.name.split("-", 1)[0])
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _say_once(run: Run, message: str) -> None:
-    if runs.read_json(run.path / "status.json")["message"] != message:
+    if run.written().message != message:
         run.update(message=message)

@@ -23,12 +23,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from facessl.config import RECIPES, Recipe
-from facessl.errors import RunError, Stopped
+from facessl.config import RECIPES, Recipe, build
+from facessl.errors import RecipeError, RunError, Stopped
 
 ACTIVE = ("queued", "running", "paused", "stopping")
 RESUMABLE = ("stopped", "failed", "interrupted")
-PAUSABLE = ("pretrain", "finetune")  # the kinds whose loop waits between two steps when asked
+PAUSABLE = ("pretrain", "finetune")  # the kinds that learn, whose loop waits between two steps when asked
+CHANGEABLE = ("epochs", "learning_rate", "batch_size", "precision", "device", "threads")  # when they are resumed
 
 STOPPED = "Stopped on request; resume it whenever you like."
 
@@ -120,19 +121,23 @@ class Run:
 
     def status(self) -> Status:
         """Return the state as it is: a worker that died without a word reads *interrupted*."""
-        status = Status(**read_json(self.path / "status.json"))
+        status = self.written()
         if status.state not in ACTIVE:
             return status
         if not self.is_alive():
             # The worker may have ended between the two looks.
-            status = Status(**read_json(self.path / "status.json"))
+            status = self.written()
             lost = {"state": "interrupted", "message": "Its process ended without a word."}
             return status.model_copy(update=lost) if status.state in ACTIVE else status
         return status.model_copy(update={"state": "stopping"}) if self.stop_requested() else status
 
+    def written(self) -> Status:
+        """Return the state as its worker last wrote it, which a dead one cannot correct."""
+        return Status(**read_json(self.path / "status.json"))
+
     def has_died(self) -> bool:
         """Return whether its process ended without a word, and nobody has said yet what becomes of it."""
-        return self._written().state in ACTIVE and self.status().state == "interrupted"
+        return self.written().state in ACTIVE and self.status().state == "interrupted"
 
     def is_alive(self) -> bool:
         """Return whether a worker holds this run."""
@@ -149,20 +154,23 @@ class Run:
         with _WRITING:
             return self._write(changes)
 
+    def beat(self) -> None:
+        """Write down the working time so far, if time counts."""
+        with _WRITING:
+            if self.written().counted_at is not None:
+                self._write({})
+
     def last_word(self, **changes: Any) -> None:
         """Write how the run ended, unless that has been said; for a process that ends right after.
 
         No other thread of this process can write the status any more: what it has to say is out of date.
         """
         _WRITING.acquire(timeout=1)  # a thread that hangs while writing shall not keep the process alive
-        if self._written().state in ACTIVE:
+        if self.written().state in ACTIVE:
             self._write(changes)
 
-    def _written(self) -> Status:
-        return Status(**read_json(self.path / "status.json"))
-
     def _write(self, changes: Mapping[str, Any]) -> Status:
-        status = self._written()
+        status = self.written()
         counted: dict[str, Any] = {}
         if status.counted_at is not None:
             now = time.monotonic()
@@ -216,8 +224,69 @@ class Run:
         config = read_json(self.path / "config.json")
         known: dict[str, Any] = config.get("resolved", {}) | what
         if what:
-            write_json(self.path / "config.json", config | {"resolved": known})
+            self._rewrite_config(config | {"resolved": known})
         return known
+
+    def revised(self, changes: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with other settings, which the run could go on with; see ``revise``."""
+        allowed = CHANGEABLE if self.kind in PAUSABLE else ()
+        if refused := sorted(changes.keys() - set(allowed)):
+            what = f"only {', '.join(allowed)} can change" if allowed else "its settings cannot change"
+            raise RecipeError(f"{refused[0]} belongs to what the run is: when it goes on, {what}; start a new run.")
+        status, before = self.written(), self.config["recipe"]
+        recipe = build(RECIPES[self.kind], before | dict(changes))
+        epochs: int = recipe.model_dump()["epochs"]
+        if epochs < status.epoch:
+            raise RecipeError(f"It has learnt for {status.epoch} epochs already; ask for as many or more.")
+        if status.state == "finished" and epochs <= status.epoch:
+            raise RecipeError(f"It has finished its {status.epoch} epochs; ask for more of them to go on.")
+        if status.state == "finished" and not (self.path / "state.pt").exists():
+            raise RecipeError("What it would go on from was deleted; start a new run from its weights.")
+        return recipe
+
+    def revise(self, changes: Mapping[str, Any]) -> None:
+        """Let the run go on with other settings; for who holds it.
+
+        ``config.json`` keeps what was changed, when, and after which epoch, in ``changes``. What had been resolved
+        from the settings that change is forgotten, and so is how often the process died with the old ones.
+
+        Raises:
+            RecipeError: A setting cannot change, its value is not allowed, or the epochs are fewer than were learnt.
+        """
+        config = read_json(self.path / "config.json")
+        before, after = config["recipe"], self.revised(changes).model_dump(mode="json")
+        changed = [name for name in after if after[name] != before[name]]
+        if not changed:
+            return
+        config["recipe"] = after
+        row: dict[str, Any] = {"when": now(), "epoch": self.written().epoch}
+        row |= {"from": {name: before[name] for name in changed}, "to": {name: after[name] for name in changed}}
+        config["changes"] = [*config.get("changes", []), row]
+        forgotten = {*changed, *(("precision", "threads") if "device" in changed else ())}
+        config["resolved"] = {n: value for n, value in config.get("resolved", {}).items() if n not in forgotten}
+        self._rewrite_config(config)
+        (self.path / "deaths.json").unlink(missing_ok=True)
+
+    def _rewrite_config(self, config: dict[str, Any]) -> None:
+        path = self.path / "config.json"
+        made = path.stat().st_mtime_ns
+        write_json(path, config)
+        os.utime(path, ns=(made, made))  # by which runs are listed
+
+    def wants_more(self) -> bool:
+        """Return whether the recipe asks for more epochs than the run has learnt."""
+        return self.kind in PAUSABLE and int(self.config["recipe"]["epochs"]) > self.written().epoch
+
+    def count_death(self, left: Status) -> int:
+        """Return how often its process has ended without a word since the run last finished an epoch, now included.
+
+        For who holds the run. ``left`` is the state that the dead worker left.
+        """
+        path = self.path / "deaths.json"
+        before = read_json(path) if path.exists() else {"epoch": -1, "deaths": 0}
+        deaths = before["deaths"] + 1 if left.epoch <= before["epoch"] else 1
+        write_json(path, {"epoch": max(left.epoch, before["epoch"]), "deaths": deaths})
+        return int(deaths)
 
     def log_metrics(self, **row: Any) -> None:
         """Append one line to the run's curve."""
@@ -312,11 +381,19 @@ def list_all(workspace: Path) -> list[Run]:
     return [Run(p) for p in sorted(found, key=lambda p: (p / "config.json").stat().st_mtime_ns, reverse=True)]
 
 
-def delete(run: Run) -> None:
-    """Delete a run that is not being worked on."""
-    if run.is_alive():
-        raise RunError(f"{run.id} is still running; stop it first.")
-    shutil.rmtree(run.path)
+def delete(together: Sequence[Run]) -> None:
+    """Delete runs, each before what it builds on; RunError, and nothing is deleted, when one is being worked on."""
+    with contextlib.ExitStack() as held:
+        for run in together:
+            lock = held.enter_context(open(run.path / "run.lock", "a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody starts it meanwhile
+            except BlockingIOError:
+                raise RunError(f"“{run.title}” ({run.id}) is still running; stop it first.") from None
+        for run in together:
+            going = run.path.with_name(f".{run.id}.deleted")  # in one step: a listing never meets half a run
+            run.path.rename(going)
+            shutil.rmtree(going)
 
 
 @contextlib.contextmanager

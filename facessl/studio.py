@@ -4,9 +4,12 @@ Light to make: torch, OpenCV and scikit-learn are loaded by a background thread 
 """
 
 import hashlib
+import logging
 import os
 import shutil
 import threading
+import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +20,31 @@ from facessl.config import DemoRecipe, ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
 from facessl.edits import Action
-from facessl.errors import RunError
+from facessl.errors import FaceSSLError, RunError
+from facessl.jobs import Place
 from facessl.kept import Kept
 from facessl.preparation import PhotoReader
 from facessl.runs import Run
+
+_WATCH_SECONDS = 2.0
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from facessl.embeddings import Clusters, StoredEmbedding
     from facessl.encoder import Encoder
     from facessl.gallery import Gallery
     from facessl.recognition import FaceAnswer
+
+
+def _watch(watched: "weakref.ref[Studio]") -> None:
+    while (studio := watched()) is not None:
+        try:
+            jobs.revive(studio.workspace)
+        except (OSError, ValueError, FaceSSLError):
+            # A full disk, or a folder that somebody broke by hand: it may be better the next time.
+            _log.exception("The runs could not be looked at.")
+        del studio
+        time.sleep(_WATCH_SECONDS)
 
 
 def _mentions(run: Run) -> set[str]:
@@ -56,6 +74,7 @@ class Studio:
         self._device: DeviceInfo | None = None
         self._kept = Kept({"clusters": 64})
         self._lock = threading.Lock()
+        self._watcher: threading.Thread | None = None
         self._reading = threading.Lock()  # a zip has one reading position
         self._warm = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
 
@@ -80,6 +99,18 @@ class Studio:
     def device(self) -> DeviceInfo | None:
         """Return the device that work goes to, or None while that is being found out."""
         return self._device
+
+    def watch(self) -> None:
+        """Take runs up again whose process died, now and for as long as this studio is there; see ``jobs.revive``.
+
+        For the app; commands that only read must not start anything. Once, however often it is called.
+        """
+        with self._lock:
+            if self._watcher is None:
+                # A thread that held the studio would keep a forgotten one alive, and watching.
+                watched = weakref.ref(self)
+                self._watcher = threading.Thread(target=_watch, args=(watched,), name="watch", daemon=True)
+                self._watcher.start()
 
     # -- prepared sets -------------------------------------------------------------------------------------------
 
@@ -135,7 +166,7 @@ class Studio:
         return runs.find(self.workspace, run_id)
 
     def active(self) -> list[Run]:
-        """Return the runs that are queued, running or stopping, oldest first."""
+        """Return the runs that are queued, running, paused or stopping, oldest first."""
         return [run for run in reversed(self.runs()) if run.status().state in runs.ACTIVE]
 
     def start(self, kind: str, settings: dict[str, Any]) -> Run:
@@ -151,30 +182,78 @@ class Studio:
         jobs.start(self.workspace, run)
         return run
 
+    def queue(self) -> list[Place]:
+        """Return who works and who waits, in every queue, in the order of their turns."""
+        return jobs.queue(self.workspace)
+
     def stop(self, run_id: str) -> None:
         """Ask a run to stop; it keeps its state."""
         self.run(run_id).request_stop()
 
-    def resume(self, run_id: str) -> Run:
-        """Take a stopped, failed or interrupted run up again, and with it those that waited for it."""
+    def pause(self, run_id: str) -> None:
+        """Ask a run to wait where it is, until it is resumed or stopped.
+
+        Raises:
+            RunError: It is not running, or its kind cannot wait.
+        """
         run = self.run(run_id)
-        jobs.start(self.workspace, run)
+        if run.kind not in runs.PAUSABLE:
+            raise RunError("Only pre-training and fine-tuning can be paused; stop this, and resume it later.")
+        state = run.status().state
+        if state not in ("running", "paused"):
+            raise RunError(f"{run.id} is {state}, so there is nothing to pause.")
+        run.request_pause()
+
+    def resume(self, run_id: str, changes: dict[str, Any] | None = None) -> Run:
+        """Let a paused run go on, or take a stopped, failed or interrupted one up again, with those that waited for it.
+
+        ``changes`` are settings of a pre-training or fine-tuning to go on with: epochs (more of them also when it is
+        finished), learning_rate, batch_size, precision, device, threads.
+
+        Raises:
+            FaceSSLError: It is worked on or finished, or the changes cannot be made; nothing was changed.
+        """
+        run = self.run(run_id)
+        if run.pause_requested() and run.is_alive() and not changes:
+            run.clear_pause()
+            return run
+        if changes:
+            resolve.check(run.revised(changes), self.workspace)
+        jobs.start(self.workspace, run, changes=changes)
         for waiting in reversed(self.runs()):
             if run.id in waiting.config["after"] and waiting.status().state in runs.RESUMABLE:
                 self.resume(waiting.id)
         return run
 
-    def delete(self, run_id: str) -> None:
-        """Delete a run and what it learnt.
+    def rename(self, run_id: str, title: str) -> None:
+        """Give a run another title; RunError when it is empty or too long."""
+        self.run(run_id).describe(title=title)
+
+    def note(self, run_id: str, text: str) -> None:
+        """Write a note about a run in place of the one before; RunError when it is too long."""
+        self.run(run_id).describe(note=text)
+
+    def dependants(self, run_id: str) -> list[Run]:
+        """Return the runs that build on a run, and those that build on them, newest first."""
+        there = self.runs()
+        mentions = {run.id: _mentions(run) for run in there}
+        found, new = set[str](), {self.run(run_id).id}
+        while new:
+            new = {run.id for run in there if mentions[run.id] & new} - found
+            found |= new
+        return [run for run in there if run.id in found]
+
+    def delete(self, run_id: str, *, with_dependants: bool = False) -> None:
+        """Delete a run and what it learnt, and if asked what builds on it.
 
         Raises:
-            RunError: It is running, or another run builds on it.
+            RunError: One of them is being worked on, or another run builds on it; nothing was deleted.
         """
         run = self.run(run_id)
-        users = [other for other in self.runs() if run.id in _mentions(other)]
-        if users:
-            raise RunError(f"“{users[0].title}” ({users[0].id}) builds on this run; delete that first.")
-        runs.delete(run)
+        users = self.dependants(run.id)
+        if users and not with_dependants:
+            raise RunError(f"“{users[-1].title}” ({users[-1].id}) builds on this run; delete that first.")
+        runs.delete([*users, run])
 
     def models(self, dataset_name: str | None = None) -> list[Run]:
         """Return the trained runs whose model can be used, newest first; of one set if named."""

@@ -20,7 +20,6 @@ from facessl.runs import Run
 # One lucky photo makes a stranger somebody; at the same false-accept rate, the mean over a person's three most similar
 # photos named 52 % of the known instead of 19 % (docs/LOG.md, 2026-11-22).
 _BEST_OF = 3
-_ROOM = 1 << 17  # bytes: a status and a traceback
 
 
 def work(workspace: Path, run_id: str) -> str:
@@ -29,51 +28,55 @@ def work(workspace: Path, run_id: str) -> str:
     However the work ends, the status says so; what nobody foresaw leaves its traceback in the log.
     """
     run = runs.find(workspace, run_id)
+    own_process = jobs.has_own_process()
     with jobs.held(run):
         os.nice(10)  # the pages come first
-        attempts = runs.read_json(run.path / "status.json")["attempts"] + 1
-        run.update(state="queued", attempts=attempts)
+        run.update(state="queued", attempts=run.written().attempts + 1, counted_at=None)
         try:
-            _keep_room(run)
-            jobs.wait_for_parents(workspace, run)
-            queue = devices.queue_name(runs.read_json(run.path / "config.json")["recipe"].get("device", "cpu"))
-            with jobs.turn(workspace, run, queue):
-                run.update(state="running", message="Starting.", started=runs.now())
-                with runs.timed(run):
-                    result = _WORK[run.kind](run, workspace)
-                result["seconds"] = runs.read_json(run.path / "status.json")["seconds"]
-                runs.write_json(run.path / "result.json", result)
-                run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
+            jobs.keep_room(run)
+            with jobs.attended(run, own_process=own_process):
+                _in_turn(run, workspace)
         except Stopped as stop:
             _end(run, state="stopped", message=str(stop))
         except FaceSSLError as error:
             _fail(run, str(error))
-        except MemoryError:
-            _fail(run, "The machine's memory is full; choose a smaller batch or image size.")
-        except OSError as error:
+        except Exception as error:  # the last place that can tell the person anything
+            if not run.path.is_dir():
+                return "deleted"
             _fail(run, _what_failed(error))
             traceback.print_exc()
-        except Exception as error:  # the last place that can tell the person anything
-            _fail(run, f"Something nobody foresaw: {type(error).__name__}: {error}. The log has the details.")
-            traceback.print_exc()
         finally:
-            _give_room_back(run)
+            jobs.give_room_back(run)
         return run.status().state
 
 
-def _what_failed(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def _in_turn(run: Run, workspace: Path) -> None:
+    jobs.wait_for_parents(workspace, run)
+    recipe = run.config["recipe"]
+    queues = devices.queues(recipe.get("device", "cpu"))
+    with jobs.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
+        run.update(state="running", message="Starting.", started=runs.now())
+        with runs.timed(run):
+            result = _WORK[run.kind](run, workspace)
+        result["seconds"] = run.written().seconds
+        runs.write_json(run.path / "result.json", result)
+        run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
+
+
+def _what_failed(error: Exception) -> str:
+    """Return the sentence for what no part of facessl says itself."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full; make room, then resume this."
-    return f"A file could not be read or written: {error.strerror or error} ({error.filename or 'no name'})."
-
-
-def _keep_room(run: Run) -> None:
-    """Take some room on the disk, so that there is enough to say so when it is full."""
-    (run.path / "room").write_bytes(bytes(_ROOM))
-
-
-def _give_room_back(run: Run) -> None:
-    (run.path / "room").unlink(missing_ok=True)
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, known here without loading it
+        return "The GPU's memory is full; choose a smaller batch or image size."
+    # A CPU allocation that fails is a plain RuntimeError in torch, and an OSError where a process cannot start.
+    no_memory = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or no_memory or "DefaultCPUAllocator" in text:
+        return "The machine's memory is full; choose a smaller batch or image size."
+    if isinstance(error, OSError):
+        return f"A file could not be read or written: {error.strerror or error} ({error.filename or 'no name'})."
+    return f"Something nobody foresaw: {type(error).__name__}: {error}. The log has the details."
 
 
 def _fail(run: Run, sentence: str) -> None:
@@ -81,8 +84,8 @@ def _fail(run: Run, sentence: str) -> None:
 
 
 def _end(run: Run, **how: str) -> None:
-    _give_room_back(run)  # the disk may be full
-    run.update(**how, seconds_left=None, finished=runs.now())
+    jobs.give_room_back(run)  # the disk may be full
+    run.update(**how, seconds_left=None, counted_at=None, finished=runs.now())
 
 
 def _prepare(run: Run, workspace: Path) -> dict[str, Any]:
