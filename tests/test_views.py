@@ -10,6 +10,9 @@ from facessl.config import ViewRecipe
 TURNED = ViewRecipe(rotation=30.0, blur=0.5, blur_max=3.0, hue=0.2)
 
 
+QUIET = views.PRESETS["seed project"].model_dump()
+
+
 def smooth_pictures(n: int, side: int, seed: int = 0) -> np.ndarray:
     """Pictures with as much detail as faces have: noise at a twelfth of the resolution, enlarged."""
     rng = np.random.default_rng(seed)
@@ -77,31 +80,6 @@ def test_strong_shrinking_averages_instead_of_jumping_over_pixels():
     assert views.plain(noise, 40).std() < spread_of_one / 4
 
 
-@pytest.mark.parametrize("factor", [0.4, 0.8, 1.5])
-def test_brightness_contrast_and_saturation_agree_with_torchvision(factor):
-    face = smooth_pictures(1, 64)
-    picture = torch.from_numpy(face).permute(0, 3, 1, 2)
-    for parameters, wanted in (
-        (coloured(brightness=factor), tv.adjust_brightness(picture, factor)),
-        (coloured(contrast=factor), tv.adjust_contrast(picture, factor)),
-        (coloured(saturation=factor), tv.adjust_saturation(picture, factor)),
-    ):
-        difference = views.render(face, parameters, 64) - wanted.permute(0, 2, 3, 1).numpy().astype(float)
-        assert np.abs(difference).max() <= 2
-
-
-# What the docstring of views.py says about hue as a rotation against HSV's.
-@pytest.mark.parametrize(("turn", "mean_difference"), [(0.05, 10), (-0.05, 10), (0.2, 19), (-0.2, 19)])
-def test_hue_turns_the_way_of_torchvision_and_differs_as_stated(turn, mean_difference):
-    colours = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
-    wanted = tv.adjust_hue(torch.from_numpy(colours).permute(0, 3, 1, 2), turn).permute(0, 2, 3, 1).numpy()
-    found = views.render(colours, coloured(hue=turn), 64)
-    difference = np.abs(found - wanted.astype(float)).mean()
-    assert difference == pytest.approx(mean_difference, abs=1)
-    other_way = views.render(colours, coloured(hue=-turn), 64)
-    assert difference < np.abs(other_way - wanted.astype(float)).mean() / 1.5
-
-
 def test_colours_are_clamped_after_each_operation():
     face = np.full((1, 8, 8, 3), 200, dtype=np.uint8)
     brighter_then_saturated = coloured(brightness=2, saturation=0.5)
@@ -119,20 +97,6 @@ def test_the_order_of_colour_operations_matters_and_is_followed():
     for order, wanted in (([0, 1, 2, 3], brightness_first), ([3, 1, 2, 0], contrast_first)):
         found = views.render(face, one(factors=factors, order=np.array([order])), 32)
         assert np.abs(found - wanted.permute(0, 2, 3, 1).numpy().astype(float)).max() <= 4  # torchvision rounds down
-
-
-def test_grey_views_have_no_colour():
-    grey = views.render(smooth_pictures(1, 32), one(grey=np.array([True])), 32)
-    assert (grey == grey[..., :1]).all()
-
-
-@pytest.mark.parametrize("sigma", [0.1, 0.7, 2.0, 4.0])
-def test_blur_agrees_with_torchvision(sigma):
-    face = smooth_pictures(1, 64)
-    width = 2 * int(np.ceil(3 * sigma)) + 1
-    wanted = tv.gaussian_blur(torch.from_numpy(face).permute(0, 3, 1, 2), [width, width], [sigma, sigma])
-    found = views.render(face, one(sigma=np.array([sigma], dtype=np.float32)), 64)
-    assert np.abs(found - wanted.permute(0, 2, 3, 1).numpy().astype(float)).max() <= 1
 
 
 def test_crops_are_distributed_as_torchvision_draws_them():
@@ -202,6 +166,18 @@ def test_any_number_of_threads_renders_the_same():
     assert np.array_equal(views.render(faces, parameters, 32), views.render(faces, parameters, 32, threads=3))
 
 
+@pytest.mark.parametrize("side", [48, 96, 135])
+def test_several_views_of_a_face_in_one_call_are_those_of_several_calls(side):
+    faces = smooth_pictures(5, side)
+    drawn = [views.draw(5, TURNED, np.random.default_rng(seed)) for seed in range(3)]
+    joined = views.ViewParameters.joined(drawn)
+    apart = np.concatenate([views.render(faces, parameters, 32) for parameters in drawn])
+    assert np.array_equal(views.render(faces, joined, 32), apart)
+    as_tensor = views.render_tensor(torch.from_numpy(faces), joined, 32)
+    parts = [views.render_tensor(torch.from_numpy(faces), parameters, 32) for parameters in drawn]
+    assert torch.allclose(as_tensor, torch.cat(parts), atol=1e-3)
+
+
 def test_rows_can_be_taken():
     parameters = views.draw(10, TURNED, np.random.default_rng(0))
     faces = smooth_pictures(10, 48)
@@ -223,6 +199,25 @@ def test_the_last_step_is_the_view(seed):
 def test_an_unchanged_face_has_no_steps_but_itself():
     shown = views.steps(smooth_pictures(1, 64)[0], views.unchanged(1), 64)
     assert [title for title, _ in shown] == ["The face"]
+
+
+def test_each_step_alone_is_as_strong_as_the_recipe_allows():
+    face = smooth_pictures(1, 64)[0]
+    recipe = ViewRecipe(**{**QUIET, "jitter": 0.5, "brightness": 0.5, "grey": 0.1, "flip": 0.5})
+    shown = dict(views.strongest(face, recipe, 64))
+    assert list(shown) == ["The face", "Mirrored", "Brightness × 0.50", "Brightness × 1.50", "Colour dropped"]
+    assert np.array_equal(shown["Mirrored"], face[:, ::-1])
+    assert np.abs(shown["Brightness × 0.50"] - face / 2).max() <= 0.5
+    assert (np.ptp(shown["Colour dropped"], axis=2) == 0).all()
+
+
+def test_a_step_that_can_never_happen_is_not_shown_alone():
+    face = smooth_pictures(1, 64)[0]
+    assert [title for title, _ in views.strongest(face, views.PRESETS["seed project"], 64)] == ["The face"]
+    everything = ViewRecipe(rotation=10, light=1, cast=1)
+    titles = " ".join(title for title, _ in views.strongest(face, everything, 64))
+    for word in ("Crop", "Stretched", "Turned", "Mirrored", "Light", "Warm", "Cold", "Contrast", "Hue", "Blur"):
+        assert word in titles
 
 
 def test_the_input_of_a_backbone_is_normalised_and_channels_last():

@@ -79,7 +79,8 @@ def _geometry(recipe: ViewRecipe) -> list[_Part]:
 def _light(recipe: ViewRecipe) -> list[_Part]:
     parts: list[_Part] = []
     if recipe.light and recipe.light_max:
-        for side, stops in (("the left", [-recipe.light_max, 0]), ("above", [0, -recipe.light_max])):
+        for side, towards in (("the left", [-1, 0]), ("above", [0, -1])):
+            stops = recipe.light_max * np.array(towards)
             parts.append((f"Light from {side}, {recipe.light_max:.1f} stops", {"light": _row(stops)}))
     if recipe.cast:
         warm = recipe.cast * np.array([1, 0, -1])
