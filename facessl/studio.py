@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import config, dataset, demo, edits, jobs, preparation, registry, resolve, runs
+from facessl import config, dataset, demo, edits, jobs, preparation, presets, registry, resolve, runs
 from facessl.config import DemoRecipe, ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from facessl.embeddings import Clusters, StoredEmbedding
     from facessl.encoder import Encoder
     from facessl.gallery import Gallery
+    from facessl.likeness import Likeness
     from facessl.recognition import FaceAnswer
 
 
@@ -72,7 +73,7 @@ class Studio:
     def __init__(self, workspace: Path | None = None) -> None:
         self.workspace = (workspace or config.default_workspace()).resolve()
         self._device: DeviceInfo | None = None
-        self._kept = Kept({"clusters": 64})
+        self._kept = Kept({"clusters": 64, "likeness": 64})
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._reading = threading.Lock()  # a zip has one reading position
@@ -348,5 +349,39 @@ class Studio:
         """Return ``count`` views of one face (S, S, 3): (count, size, size, 3) uint8, as training draws them."""
         from facessl import views
 
-        faces = np.broadcast_to(face, (count, *face.shape))
-        return views.render(faces, views.draw(count, recipe, np.random.default_rng(seed)), size)
+        return views.render(face[None], views.draw(count, recipe, np.random.default_rng(seed)), size)
+
+    def likeness(self, dataset_name: str, model: str, recipe: ViewRecipe, size: int) -> "Likeness":
+        """Return how alike views of this recipe stay to a run's network, or to an ``untrained`` one; measured once.
+
+        Takes seconds on a CPU. ``size`` is the side of a view for the untrained network; a run brings its own.
+        """
+        from facessl import likeness
+
+        opened = self.dataset(dataset_name)
+        encoder = self._untrained(size) if model == "untrained" else self.encoder(model)
+        stamp = str(size) if model == "untrained" else _stamp(self.run(model).path / "model.json")
+        seen = (opened.info["created"], str(len(opened.edits)))
+        key = ("likeness", dataset_name, *seen, model, stamp, recipe.model_dump_json())
+        return self._kept.get(key, lambda: likeness.measure(encoder, opened, recipe))
+
+    def _untrained(self, size: int) -> "Encoder":
+        from facessl.encoder import Encoder
+
+        return self._kept.get(("untrained", str(size)), lambda: Encoder.untrained("resnet18", {}, size, seed=0))
+
+    # -- presets of views ----------------------------------------------------------------------------------------
+
+    def presets(self) -> list[str]:
+        """Return the presets of views, those that come along first."""
+        return presets.names(self.workspace)
+
+    def preset(self, name: str) -> ViewRecipe:
+        return presets.load(self.workspace, name)
+
+    def save_preset(self, name: str, recipe: ViewRecipe, *, replace: bool = False) -> str:
+        """Save view settings under a name; see ``presets.save``."""
+        return presets.save(self.workspace, name, recipe, replace=replace)
+
+    def delete_preset(self, name: str) -> None:
+        presets.delete(self.workspace, name)

@@ -72,7 +72,7 @@ class _Plan:
         windows, self.levels = sampling(parameters, side, size)
         self._size = size
         self._warps = _warps(windows, self.levels, side, size)
-        self._lit = np.concatenate([parameters.light, parameters.cast], axis=1).any(axis=1).tolist()
+        self._lit = np.logical_or.reduce(np.concatenate([parameters.light, parameters.cast], axis=1) != 0, axis=1)
         self._across, self._down = _light_planes(parameters, size)
         self._matrices, self._mean_shares = colour_matrices(parameters)
         self._scales = turns(parameters) <= CONTRAST
