@@ -197,6 +197,7 @@ class TrainRecipe(Recipe):
         le=2048,
         description="Directions kept when the embeddings are whitened, without names; 0: as they are.",
     )
+    mirror: bool = Field(True, description="Embed a face together with its mirror image: better, twice the time.")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
     device: Device = Field("auto", description="Where to compute.")
     precision: Precision = Field("auto", description="Number format of the network's forward pass.")

@@ -16,6 +16,7 @@ from facessl.devices import DeviceInfo
 from facessl.errors import ModelError
 from facessl.whitening import Whitening
 
+_BLOCK = 1024  # faces that are embedded at a time
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -54,6 +55,7 @@ class Encoder:
     whitening: Whitening | None = None  # fitted on the faces that were learnt from
     classifier: nn.Module | None = None
     people: tuple[str, ...] = ()  # whom the classifier's outputs stand for
+    mirror: bool = False  # an embedding is made of the face and its mirror image
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +85,8 @@ class Encoder:
         if own := _below("whitening", weights):
             whitening = Whitening(own["mean"].numpy(), own["matrix"].numpy())
         precision = card["precision"] if card["device"] == info.kind else "fp32"
-        return cls(backbone, card["image_size"], info, precision, whitening, classifier, tuple(card["people"]))
+        people, mirror = tuple(card["people"]), card.get("mirror", False)
+        return cls(backbone, card["image_size"], info, precision, whitening, classifier, people, mirror)
 
     @classmethod
     def untrained(
@@ -92,11 +95,9 @@ class Encoder:
         """Return a network that has learnt nothing, the floor of every comparison."""
         torch.manual_seed(seed)
         info = devices.pick(device)
-        return cls(build_backbone(backbone, options), image_size, info, info.precision)
+        return cls(build_backbone(backbone, options), image_size, info, info.precision, mirror=True)
 
-    def features(
-        self, faces: np.ndarray, progress: Callable[[int], None] | None = None, batch: int = 256
-    ) -> np.ndarray:
+    def features(self, faces: np.ndarray, batch: int = 256) -> np.ndarray:
         """Return the backbone's output for faces (N, S, S, 3) uint8, shape (N, feature_dim) float32.
 
         A face's row does not depend on the faces beside it, also of a network that is being trained meanwhile.
@@ -108,17 +109,31 @@ class Encoder:
                 inputs = views.to_input(views.plain(part, self.image_size)).to(self.device.kind)
                 outputs = self.backbone(inputs.contiguous(memory_format=torch.channels_last))
                 found.append(outputs.float().cpu().numpy())
-                if progress is not None:
-                    progress(min(start + batch, len(faces)))
         dimension = int(getattr(self.backbone, "feature_dim", 0))
         return np.concatenate(found) if found else np.zeros((0, dimension), np.float32)
 
+    def descriptors(self, faces: np.ndarray) -> np.ndarray:
+        """Return what embeddings are made of, shape (N, feature_dim) float32.
+
+        With ``mirror`` that is the mean of a face's features and its mirror image's, as verification on LFW is
+        usually done (Wang et al. 2018, CosFace, section 4.1, https://arxiv.org/abs/1801.09414): to which side a head
+        looks, and from which side the light comes, says nothing about who it is.
+        """
+        features = self.features(faces)
+        return (features + self.features(faces[:, :, ::-1])) / 2 if self.mirror else features
+
     def embed(self, faces: np.ndarray, progress: Callable[[int], None] | None = None) -> np.ndarray:
-        """Return unit rows, shape (N, E) float32: the features, whitened where the model brings a whitening.
+        """Return unit rows, shape (N, E) float32: the descriptors, whitened where the model brings a whitening.
 
         ``progress`` hears how many are done.
         """
-        return self.rows(self.features(faces, progress))
+        blocks = []
+        for start in range(0, len(faces), _BLOCK):
+            part = np.asarray(faces[start : start + _BLOCK])
+            blocks.append(self.rows(self.descriptors(part)))
+            if progress is not None:
+                progress(start + len(part))
+        return np.concatenate(blocks) if blocks else self.rows(self.descriptors(faces))
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything ``from_run`` needs, named as it reads it."""
@@ -130,9 +145,9 @@ class Encoder:
             found["whitening.matrix"] = torch.from_numpy(self.whitening.matrix)
         return found
 
-    def rows(self, features: np.ndarray) -> np.ndarray:
-        """Return the embeddings of faces whose features are known."""
-        return unit_rows(features if self.whitening is None else self.whitening(features))
+    def rows(self, descriptors: np.ndarray) -> np.ndarray:
+        """Return the embeddings of faces whose descriptors are known."""
+        return unit_rows(descriptors if self.whitening is None else self.whitening(descriptors))
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """Return the classifier's outputs for ``features``, shape (N, people) float32.

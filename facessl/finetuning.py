@@ -42,7 +42,9 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     labels = dataset.labels(rows)
     supervised = registry.load("methods", "supervised")
     people = tuple(dataset.people)
-    encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, people=people)
+    encoder = Encoder(
+        backbone, recipe.image_size, compute.device, compute.precision, people=people, mirror=recipe.mirror
+    )
     batches: FaceBatches | FeatureBatches
     if recipe.mode == "frozen":
         run.update(message="Computing the features of the frozen network.")
@@ -144,7 +146,7 @@ def _finish(
     faces = dataset.rows("unlabelled", "train")  # no names needed, so also those whose names were not used
     if recipe.whiten and len(faces) > 1:
         fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
-        encoder.whitening = whitening.fit(encoder.features(dataset.faces[fitted]), recipe.whiten)
+        encoder.whitening = whitening.fit(encoder.descriptors(dataset.faces[fitted]), recipe.whiten)
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
     card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
     checkpoints.save_model(run.path, encoder.weights(), card)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -24,9 +24,10 @@ from facessl.runs import Run, Status
 
 _LOCK_FD = "FACESSL_LOCK_FD"
 _POLL_SECONDS = 0.2
-_GRACE_SECONDS = 1.5  # for a stopped worker to end by itself; with all that goes with it, it is gone within 3 s
+_GRACE_SECONDS = 2.2  # for a stopped worker to save and end by itself; it shall be gone within 3 s
 _BEAT_SECONDS = 1.0  # so much working time at most is forgotten when a worker is killed
 _ROOM = 1 << 17  # bytes: a status and a traceback
+_saved_first: list[Callable[[], None]] = []  # see saving_first
 _MISSED = 25  # tries to take a lock, _POLL_SECONDS / 10 apart: an onlooker may be looking at it just now
 
 
@@ -207,11 +208,23 @@ def _attend(run: Run, own_process: bool, done: threading.Event) -> None:
         if own_process and run.stop_requested():
             stopped_at = stopped_at or now
             if now - stopped_at >= _GRACE_SECONDS:
+                for save in list(_saved_first):
+                    save()
                 end_at_once(run, state="stopped", message=runs.STOPPED)
         if now - beaten_at >= _BEAT_SECONDS:
             beaten_at = now
             with contextlib.suppress(OSError):  # the work meets the same disk, and says what is wrong with it
                 run.beat()
+
+
+@contextlib.contextmanager
+def saving_first(save: Callable[[], None]) -> Iterator[None]:
+    """Let ``save`` be called, from another thread, before a stop ends the process in the middle of what is inside."""
+    _saved_first.append(save)
+    try:
+        yield
+    finally:
+        _saved_first.remove(save)
 
 
 def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoReturn:

@@ -64,12 +64,12 @@ class Watch:
         return epoch > 0 and self.recipe.whiten > 0 and len(self._fitted) > 1
 
     def _features(self) -> dict[str, np.ndarray]:
-        """Return the features that an epoch's figures need; most faces serve twice and are computed once."""
+        """Return the descriptors that an epoch's figures need; most faces serve twice and are computed once."""
         needed = {"fitted": self._fitted}
         if len(self._known) and len(self._probes):
             needed |= {"known": self._known, "probes": self._probes}
         rows = np.unique(np.concatenate(list(needed.values())))
-        features = self.encoder.features(self.dataset.faces[rows])
+        features = self.encoder.descriptors(self.dataset.faces[rows])
         return {name: features[np.searchsorted(rows, own)] for name, own in needed.items()}
 
     def _knn(self, known: np.ndarray, probes: np.ndarray) -> float:
@@ -112,7 +112,8 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     pool, labels = _faces_to_learn_from(dataset, others, named_only=method.needs_labels)
     batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
     run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **training.resolved(compute, world))
-    watch = Watch(dataset, Encoder(backbone, recipe.image_size, compute.device, compute.precision), recipe)
+    encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
+    watch = Watch(dataset, encoder, recipe)
     training.fit(run, method, batches, recipe, compute, watch, world)
     return _finish(run, recipe, watch, compute)
 
@@ -186,6 +187,7 @@ def model_card(
         "mean": list(views.MEAN),
         "std": list(views.STD),
         "people": people,
+        "mirror": recipe.mirror,
         "init": recipe.init,
         "device": compute.device.kind,
         "precision": compute.precision,

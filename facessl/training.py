@@ -18,7 +18,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from facessl import checkpoints, devices, jobs, optimisers, registry
+from facessl import checkpoints, devices, jobs, optimisers, registry, runs
 from facessl.backbones import _imagenet
 from facessl.batches import Batch, Batches
 from facessl.config import TrainRecipe
@@ -32,8 +32,6 @@ from facessl.runs import Run
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
 _SAY_SECONDS = 0.5
 _LOOK_STEPS = 50  # a GPU is asked for the loss so often: asking means waiting for all that is in its queue
-_STEP_SECONDS = 1.0  # a stop waits no longer for the step in hand
-STOPPED = "Stopped on request; resume it whenever you like."
 
 
 def starting_backbone(recipe: TrainRecipe, workspace: Path) -> torch.nn.Module:
@@ -56,7 +54,7 @@ def imagenet_encoder(backbone: str, options: dict[str, Any], image_size: int, wo
     """Return torchvision's ImageNet network as an encoder; ModelError says which file to put where."""
     weights = _imagenet.weights_file(registry.load("backbones", backbone).IMAGENET_FILE, workspace)
     info = devices.pick(device)
-    return Encoder(build_backbone(backbone, options, weights), image_size, info, info.precision)
+    return Encoder(build_backbone(backbone, options, weights), image_size, info, info.precision, mirror=True)
 
 
 def compute_for(run: Run, recipe: TrainRecipe) -> Compute:
@@ -103,7 +101,9 @@ def fit(
         loop = _Loop(run, method, batches, recipe, compute, world)
         loop.restore()
         loop.report(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
-        with loop.never_kept_waiting():
+        # A step of large images takes long on a CPU, and so does looking at the result of an epoch: a stop that would
+        # have to wait for it drops it.
+        with jobs.saving_first(loop.save):
             if loop.epoch == 0 and loop.step == 0:
                 loop.look_at_the_untrained(on_epoch)
             while loop.epoch < recipe.epochs:
@@ -261,38 +261,11 @@ class _Loop:
         start = time.monotonic()
         self.save()
         if asked == "stop":
-            raise Stopped(STOPPED)
+            raise Stopped(runs.STOPPED)
         if self.world.first:
             self.run.wait_while_paused()
         self.world.agree(None)
         return time.monotonic() - start
-
-    @contextlib.contextmanager
-    def never_kept_waiting(self) -> Iterator[None]:
-        """End the process when a stop has waited a second for the step in hand, which is then dropped.
-
-        A step of large images takes long on a CPU, and so does looking at the result of an epoch.
-        """
-        if not (self.world.first and hasattr(jobs, "end_at_once")):
-            yield
-            return
-        over = threading.Event()
-
-        def watch() -> None:
-            waited = 0.0
-            while not over.wait(0.2):
-                waited = waited + 0.2 if self.run.stop_requested() else 0.0
-                if waited >= _STEP_SECONDS:
-                    with self._whole:
-                        if not over.is_set():
-                            self._save()
-                            jobs.end_at_once(self.run, state="stopped", message=STOPPED)
-
-        threading.Thread(target=watch, name="stop", daemon=True).start()
-        try:
-            yield
-        finally:
-            over.set()
 
     # -- a step --------------------------------------------------------------------------------------------------
 

@@ -94,3 +94,15 @@ def test_a_card_that_does_not_fit_is_refused(trained: Path, tmp_path: Path) -> N
 
 def test_unit_rows_leave_zeros_alone() -> None:
     assert unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
+
+
+def test_a_face_and_its_mirror_image_have_one_embedding() -> None:
+    encoder = Encoder.untrained("resnet18", {}, 32, seed=0, device="cpu")
+    encoder.precision = "fp32"
+    faces = pictures(3)
+    turned = np.ascontiguousarray(faces[:, :, ::-1])
+    np.testing.assert_allclose(encoder.embed(faces), encoder.embed(turned), atol=1e-6)
+    by_hand = unit_rows(encoder.features(faces) + encoder.features(turned))
+    np.testing.assert_allclose(encoder.embed(faces), by_hand, atol=1e-6)
+    encoder.mirror = False
+    assert not np.allclose(encoder.embed(faces), encoder.embed(turned), atol=1e-3)

@@ -25,10 +25,16 @@ class Options(BaseModel):
         "imagenet",
         description="First layers shrink the picture by 4 (imagenet), 2 (medium) or not at all (small): finer, slower.",
     )
+    stages: int = Field(
+        4,
+        ge=2,
+        le=4,
+        description="Stages kept. Without the fourth it has a quarter of its weights: for small pictures, quick runs.",
+    )
 
 
 def build(options: Options, weights: Path | None) -> "nn.Module":
-    """Return ResNet18; ``feature_dim`` is 512.
+    """Return ResNet18; ``feature_dim`` is 512, 256 with three stages and 128 with two.
 
     Raises:
         RecipeError: ImageNet weights with another stem than the one they were trained with.
@@ -47,6 +53,8 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
         network.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=stride, padding=1, bias=False)
         nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
         network.maxpool = nn.Identity()  # SimCLR, appendix B.9: a small picture has no pixels to spare
-    network.feature_dim = network.fc.in_features
+    for stage in range(options.stages + 1, 5):
+        setattr(network, f"layer{stage}", nn.Identity())
+    network.feature_dim = network.fc.in_features >> (4 - options.stages)
     network.fc = nn.Identity()
     return network

@@ -1,7 +1,8 @@
 """What a network is asked to learn. A plug-in here exports ``build(backbone, options, people) -> Method``.
 
 A method is a value, not a base class: which modules it trains, what they make of a batch of views, and a loss over
-that. Plug-ins import torch inside ``build``, so that forms and commands can read their ``Options`` without waiting for it.
+that. Plug-ins import torch inside ``build``, so that forms and commands can read their ``Options`` without waiting
+for it.
 """
 
 from collections.abc import Callable, Sequence
