@@ -1,20 +1,31 @@
 """Run folders: what is written can be read, a dead worker is seen, nothing is half there."""
 
+import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from facessl import jobs, runs
-from facessl.config import EmbedRecipe
-from facessl.errors import RunError, Stopped
+from facessl.config import EmbedRecipe, PretrainRecipe
+from facessl.errors import RecipeError, RunError, Stopped
 from facessl.runs import Run
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return runs.create(tmp_path, "embed", EmbedRecipe(seed=7), title="A map")
+
+
+@pytest.fixture
+def learning(tmp_path: Path) -> Run:
+    return runs.create(tmp_path, "pretrain", PretrainRecipe(epochs=10), title="A pre-training")
 
 
 def test_a_run_keeps_its_recipe(run: Run) -> None:
@@ -110,3 +121,197 @@ def test_children_of_a_stopped_run_stop_with_a_reason(run: Run, tmp_path: Path) 
         jobs.wait_for_parents(tmp_path, child)
     run.update(state="finished")
     jobs.wait_for_parents(tmp_path, child)
+
+
+# -- pause, time, and what else a worker writes down -------------------------------------------------------------
+
+
+def until(met: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_pause_waits_until_it_is_cleared_and_is_no_working_time(learning: Run) -> None:
+    learning.request_pause()
+    with jobs.held(learning):
+        learning.update(state="running", message="Epoch 1.")
+        with runs.timed(learning):
+            waiting = threading.Thread(target=learning.wait_while_paused)
+            waiting.start()
+            until(lambda: learning.status().state == "paused")
+            assert learning.status().message == "Paused; it keeps its place and its memory."
+            time.sleep(0.7)
+            assert waiting.is_alive()
+            learning.clear_pause()
+            waiting.join(5)
+            assert not waiting.is_alive() and learning.status().state == "running"
+            time.sleep(0.2)
+    assert 0.2 <= learning.status().seconds < 0.7
+
+
+def test_without_a_pause_nothing_is_written(learning: Run) -> None:
+    before = (learning.path / "status.json").stat().st_mtime_ns
+    learning.wait_while_paused()
+    assert (learning.path / "status.json").stat().st_mtime_ns == before
+
+
+def test_a_stop_ends_a_pause(learning: Run) -> None:
+    learning.request_pause()
+    threading.Timer(0.3, learning.request_stop).start()
+    start = time.monotonic()
+    with pytest.raises(Stopped):
+        learning.wait_while_paused()
+    assert time.monotonic() - start < 2
+
+
+def test_working_time_is_written_down_while_it_passes(run: Run) -> None:
+    run.update(seconds=100.0)
+    with runs.timed(run):
+        time.sleep(0.3)
+        run.beat()
+        assert 100.3 <= run.written().seconds < 102
+    time.sleep(0.3)
+    run.update(message="later")
+    assert run.status().seconds < 100.6
+
+
+def test_numbers_that_json_has_not_do_not_stop_the_writing(run: Run) -> None:
+    run.update(images_per_second=float("inf"), seconds_left=float("nan"), step=np.int64(3))
+    status = run.status()
+    assert (status.images_per_second, status.seconds_left, status.step) == (0.0, None, 3)
+    run.log_metrics(epoch=1, loss=float("nan"), knn=np.float32(0.5), rows=[float("-inf"), 1.0])
+    assert run.metrics() == [{"epoch": 1, "loss": None, "knn": 0.5, "rows": [None, 1.0]}]
+    assert "NaN" not in (run.path / "metrics.jsonl").read_text()
+
+
+def test_what_auto_came_to_is_kept_and_the_list_keeps_its_order(run: Run, tmp_path: Path) -> None:
+    newer = runs.create(tmp_path, "embed", EmbedRecipe(), title="Newer")
+    assert run.resolved() == {}
+    run.resolved(device="cpu", threads=2)
+    assert run.resolved(precision="bf16") == {"device": "cpu", "threads": 2, "precision": "bf16"}
+    assert run.config["resolved"] == run.resolved()
+    assert run.recipe() == EmbedRecipe(seed=7)
+    assert [r.id for r in runs.list_all(tmp_path)] == [newer.id, run.id]
+
+
+def test_half_written_files_of_dead_processes_are_removed(run: Run) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = (".state.{}.partial", ".model.{}.partial", ".embeddings.{}.partial.npy", ".gallery.{}.partial.npz")
+    for name in names:
+        (run.path / name.format(dead.pid)).touch()
+    (run.path / ".preview.jpg.partial").touch()
+    living = run.path / f".about.json.{os.getpid()}.partial"
+    living.touch()
+    with jobs.held(run):
+        assert [path.name for path in run.path.glob(".*")] == [living.name]
+    assert run.status().state == "stopped"
+
+
+def test_a_start_is_not_refused_because_somebody_looks(run: Run) -> None:
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            run.is_alive()
+
+    lookers = [threading.Thread(target=look) for _ in range(4)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(100):
+            with jobs.held(run):
+                pass
+    finally:
+        done.set()
+        for looker in lookers:
+            looker.join()
+
+
+# -- other settings when it goes on ------------------------------------------------------------------------------
+
+
+def test_some_settings_can_change_and_it_is_written_down(learning: Run) -> None:
+    learning.update(epoch=4, epochs=10)
+    learning.resolved(device="cpu", precision="bf16", threads=2, torch="2")
+    learning.revise({"epochs": "30", "precision": "fp32"})
+    recipe = learning.recipe()
+    assert (recipe.epochs, recipe.precision, recipe.batch_size) == (30, "fp32", 64)
+    (change,) = learning.config["changes"]
+    assert change.pop("when")
+    assert change == {
+        "epoch": 4,
+        "from": {"epochs": 10, "precision": "auto"},
+        "to": {"epochs": 30, "precision": "fp32"},
+    }
+    assert learning.resolved() == {"device": "cpu", "threads": 2, "torch": "2"}
+    learning.revise({"device": "cpu"})
+    assert learning.resolved() == {"torch": "2"}
+    learning.revise({"epochs": 30})
+    assert len(learning.config["changes"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"epochs": 3}, "learnt for 4 epochs"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"backbone": "tinyvgg"}, "backbone belongs to what the run is"),
+        ({"seed": 1}, "start a new run"),
+    ],
+)
+def test_what_cannot_change_is_refused(learning: Run, changes: dict[str, Any], said: str) -> None:
+    learning.update(epoch=4, epochs=10)
+    before = (learning.path / "config.json").read_text()
+    with pytest.raises(RecipeError, match=said) as refused:
+        learning.revise(changes)
+    assert "\n" not in str(refused.value)
+    assert (learning.path / "config.json").read_text() == before
+
+
+def test_a_map_has_no_settings_to_change(run: Run) -> None:
+    with pytest.raises(RecipeError, match="its settings cannot change"):
+        run.revise({"seed": 1})
+
+
+def test_a_finished_run_goes_on_only_for_more_epochs(learning: Run, tmp_path: Path) -> None:
+    learning.update(state="finished", epoch=10, epochs=10)
+    with pytest.raises(RunError, match="is finished"):
+        jobs.start(tmp_path, learning)
+    for changes in ({"epochs": 10}, {"learning_rate": 0.1}):
+        with pytest.raises(RecipeError, match="ask for more"):
+            learning.revised(changes)
+    with pytest.raises(RecipeError, match="was deleted"):
+        learning.revised({"epochs": 11})
+    (learning.path / "state.pt").touch()
+    assert learning.revised({"epochs": 11}).model_dump()["epochs"] == 11
+
+
+# -- a person's words --------------------------------------------------------------------------------------------
+
+
+def test_a_title_and_a_note_stay_whatever_the_worker_writes(run: Run) -> None:
+    run.describe(title="  Maps of\nthe team ")
+    run.describe(note="the first\nthat worked")
+    run.update(state="finished")
+    run.resolved(device="cpu")
+    again = Run(run.path)
+    assert (again.title, again.note) == ("Maps of the team", "the first\nthat worked")
+    assert again.config["title"] == "Maps of the team"
+
+
+@pytest.mark.parametrize("words", [{"title": " "}, {"title": "x" * 121}, {"note": "x" * 4001}])
+def test_words_without_end_and_no_words_are_refused(run: Run, words: dict[str, str]) -> None:
+    with pytest.raises(RunError) as refused:
+        run.describe(**words)
+    assert "\n" not in str(refused.value) and (run.title, run.note) == ("A map", "")
+
+
+def test_runs_deleted_together_go_together_or_not_at_all(run: Run, learning: Run, tmp_path: Path) -> None:
+    with jobs.held(learning), pytest.raises(RunError, match="still running"):
+        runs.delete([run, learning])
+    assert len(runs.list_all(tmp_path)) == 2
+    runs.delete([run, learning])
+    assert list((tmp_path / "runs").iterdir()) == []
