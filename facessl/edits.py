@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from facessl import runs
 from facessl.errors import DatasetError
+from facessl.sources import tidy_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,14 +34,19 @@ class Edit:
     person: str = ""  # rename, exclude: who
     photo: int = -1  # name, exclude, keep: which photo
     to: str = ""  # rename, name: the right name; that of somebody else merges the two
+    merged: int = 0  # rename: how many photos joined those of somebody who was there already
     edit: int = 0  # undo: which edit
     undone: bool = False
 
     def sentence(self) -> str:
         """Return what was done, for the set's history."""
         who = f"“{self.person}”" if self.person else f"photo {self.photo}"
-        if self.action in ("rename", "name"):
-            return f"{who} is “{self.to}”" if self.to else f"{who} has no name"
+        if self.merged:
+            return f"{who} merged into “{self.to}”, {self.merged:,} {'photo' if self.merged == 1 else 'photos'}"
+        if self.action == "rename":
+            return f"{who} renamed to “{self.to}”"
+        if self.action == "name":
+            return f"{who} named “{self.to}”" if self.to else f"the name of {who} taken away"
         if self.action == "undo":
             return f"edit {self.edit} undone"
         return f"{who} left out" if self.action == "exclude" else f"{who} kept after all"
@@ -70,7 +76,11 @@ def append(folder: Path, table: "pd.DataFrame", action: Action, **what: Any) -> 
         DatasetError: There is no such person, photo or edit, or the new name is empty or too long.
     """
     row = {"action": action, "when": runs.now(), **what}
+    if "to" in row:
+        row["to"] = tidy_name(row["to"])  # as folders are read
     _check(Edit(id=0, **row), table, read(folder))
+    if action == "rename" and row["to"] != row["person"] and row["to"] in people_of(table):
+        row["merged"] = int((table["person"] == row["person"]).sum())
     with open(folder / FILE, "a", encoding="utf-8") as file:
         file.write("\n" + json.dumps(row))  # a line cut off by a crash stays a line of its own
         file.flush()

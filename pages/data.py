@@ -9,7 +9,9 @@ from pages._shared.dataset_view import VIEWS
 from pages._shared.prepare_form import prepare_form
 from pages._shared.run_panel import run_panel
 from pages._shared.widgets import choose, open_tab, page_tabs, page_title, pick_dataset
+from pages._shared.words import count
 
+MOST_SHOWN = 3  # runs of a kind, the newest
 PREPARE = "Prepare a new set"
 TABS = "data-tabs"
 STARTED = "data-started"  # the preparation started here, so that its set opens when it is done
@@ -48,11 +50,13 @@ def open_finished() -> None:
 
 
 def prepare_a_set() -> None:
-    unfinished = [run for run in studio().runs("prepare") if run.status().state in (*ACTIVE, *RESUMABLE)]
-    for run in unfinished[:3]:  # older ones are of no interest here
+    states = {run: run.status().state for run in studio().runs("prepare")}
+    active = [run for run, state in states.items() if state in ACTIVE]
+    ended = [run for run, state in states.items() if state in RESUMABLE]
+    for run in active[:MOST_SHOWN]:
         with st.container(border=True):
             run_panel(run, contact_sheet, key="data")
-    if not studio().datasets() and not unfinished:
+    if not studio().datasets() and not active:
         st.info(
             "There is no set yet. Generated faces need nothing: press **Prepare the set** below. To bring your own "
             "photos, choose *Folder or zip*.", icon=":material/info:",
@@ -60,6 +64,13 @@ def prepare_a_set() -> None:
     if run_id := prepare_form():
         st.session_state[STARTED] = run_id
         st.rerun()
+    if ended:
+        with st.expander(
+            f"{count(len(ended), 'preparation')} that came to no set", icon=":material/history:",
+            expanded=ended[0].id == st.session_state.get(STARTED),
+        ):  # fmt: skip
+            for run in ended[:MOST_SHOWN]:  # older ones are of no interest here
+                run_panel(run, contact_sheet, key="data")
 
 
 data()

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from facessl.config import DemoRecipe
+from facessl.dataset import SPLITS
 from facessl.runs import ACTIVE, Run
 from pages._shared.backend import studio
+from pages._shared.curves import CHART
 from pages._shared.demo import stage_live, stage_still, working_step
 from pages._shared.forms import recipe_form
 from pages._shared.path import Step, link_to, path_steps
@@ -19,6 +21,7 @@ INTRODUCTION = (
     "names there are, and then says who is on a new photo, or that it does not know."
 )
 FACES = Path(__file__).parents[1] / "assets" / "generated-faces.jpg"
+MOST_SETS = 8  # whose faces are charted
 DEMO_MAIN = ("people", "photos", "epochs")
 
 
@@ -33,6 +36,8 @@ def home() -> None:
     # where both share two cores, so what is done is not drawn again and again.
     st.fragment(overview, run_every=3.0 if now.anything else None)(demo, now)
     stage_still(demo)
+    if not now.demo:
+        sets_here()
     if not demo:
         st.image(str(FACES), caption="Faces that the demo draws. None of these people exists.", width="stretch")
     if demo and not now.demo:
@@ -80,6 +85,25 @@ def overview(demo: list[Run], before: Living) -> None:
     path_cards(path_steps(studio()), short=before.demo)
     if demo:
         stage_live(demo)
+
+
+def sets_here() -> None:
+    """Show how many faces the newest sets have, and in which splits; the first thing the Data page goes on from.
+
+    The browser loads here what draws charts, some 5 MB, and has it when the Data page needs it.
+    """
+    opened = [dataset for dataset in studio().datasets() if "splits" in dataset.info["counts"]]
+    if not opened:
+        return
+    from facessl import figures
+
+    newest = sorted(opened, key=lambda dataset: dataset.info["created"])[-MOST_SETS:]
+    faces = {split: [dataset.info["counts"]["splits"][split] for dataset in newest] for split in SPLITS}
+    st.subheader("Your sets", anchor=False)
+    chart = figures.photos_per_person([dataset.name for dataset in newest], faces, unit="faces")
+    st.plotly_chart(chart, key="home-sets", config=CHART, alt="Faces of each set, by split")
+    if len(opened) > len(newest):
+        st.caption(f"The newest {len(newest)} of {len(opened):,} sets; the Data page has all of them.")
 
 
 def machine() -> None:

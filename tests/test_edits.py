@@ -37,6 +37,17 @@ def test_the_name_of_somebody_else_merges_the_two(workspace: Path) -> None:
     assert np.bincount(dataset.labels(dataset.rows("train"))).tolist() == [16, 8]
 
 
+def test_the_history_calls_a_merge_a_merge_and_a_new_name_a_new_name(workspace: Path) -> None:
+    edit(workspace, "rename", person="Person 2", to="Zoë")
+    edit(workspace, "rename", person="Zoë", to=" Person  0 ")  # as it reads, and not as it was typed
+    edit(workspace, "name", photo=31, to="Person 1")
+    said = [e.sentence() for e in edit(workspace, "name", photo=4, to="").edits]
+    assert said == [
+        "“Person 2” renamed to “Zoë”", "“Zoë” merged into “Person 0”, 10 photos", "photo 31 named “Person 1”",
+        "the name of photo 4 taken away",
+    ]  # fmt: skip
+
+
 def test_a_person_left_out_is_in_no_split_and_comes_back_whole(workspace: Path) -> None:
     before = open_dataset(workspace, "tiny")
     dataset = edit(workspace, "exclude", person="Person 1")
@@ -109,7 +120,7 @@ def test_the_studio_shows_an_edit_at_once(workspace: Path) -> None:
     assert studio.dataset("tiny").people[0] == "Person 0"
     studio.edit("tiny", "rename", person="Person 0", to="A")
     assert studio.dataset("tiny").people[0] == "A"
-    assert [e.sentence() for e in studio.dataset("tiny").edits] == ["“Person 0” is “A”"]
+    assert [e.sentence() for e in studio.dataset("tiny").edits] == ["“Person 0” renamed to “A”"]
 
 
 def test_the_files_of_the_set_stay_as_they_are(workspace: Path) -> None:

@@ -6,14 +6,15 @@ colour from the page, so every figure reads in light and in dark.
 
 from facessl.figures._answers import confusion, impostor_histogram, similarity_bars
 from facessl.figures._curves import accuracy_curves, compared_curves, knn_curve, loss_curve
-from facessl.figures._faces import embedding_map, photos_per_person
+from facessl.figures._faces import SPLIT_COLOURS, embedding_map, photos_per_person
 from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
-from facessl.figures._sets import folder_sizes, histogram, sizes, split_shares, too_many_for_bars, two_histograms
+from facessl.figures._sets import folder_sizes, histogram, sizes, too_many_for_bars, two_histograms
 
 __all__ = [
     "ACCENT",
     "GREY",
     "PALETTE",
+    "SPLIT_COLOURS",
     "SYMBOLS",
     "accuracy_curves",
     "compared_curves",
@@ -27,7 +28,6 @@ __all__ = [
     "photos_per_person",
     "similarity_bars",
     "sizes",
-    "split_shares",
     "too_many_for_bars",
     "two_histograms",
 ]

@@ -15,14 +15,15 @@ SPLIT_COLOURS = {"train": ACCENT, "val": "#d9a441", "test": "#a54612", "unlabell
 _WEBGL_FROM = 1000  # points; SVG is sharper below, and stalls the browser above
 
 
-def photos_per_person(people: Sequence[str], counts: Mapping[str, Sequence[int]]) -> "Figure":
-    """Return stacked bars, a person each, the one with most photos first.
+def photos_per_person(people: Sequence[str], counts: Mapping[str, Sequence[int]], unit: str = "photos") -> "Figure":
+    """Return stacked bars, a person (or a set) each, the one with most photos first.
 
     Few people lie below one another with their names; many stand side by side, and their names show on pointing.
 
     Args:
         people: The P names.
         counts: Split -> P numbers of photos.
+        unit: What is counted.
     """
     from plotly import graph_objects as go
 
@@ -42,12 +43,12 @@ def photos_per_person(people: Sequence[str], counts: Mapping[str, Sequence[int]]
     layout(figure, height=max(200, 90 + 30 * len(people)) if named else 380, barmode="stack")
     figure.update_layout(legend={**ABOVE, "traceorder": "normal"})
     if named:
-        figure.update_xaxes(title="photos")
+        figure.update_xaxes(title=unit)
         name_axis(figure.update_yaxes, [people[i] for i in order], autorange="reversed")
     else:
         figure.update_layout(bargap=0.1)
         figure.update_xaxes(title="people, most photos first", showticklabels=False, showgrid=False)
-        figure.update_yaxes(title="photos")
+        figure.update_yaxes(title=unit)
     return figure
 
 

@@ -17,27 +17,6 @@ _BINS = 40
 _BARS_UP_TO = 300  # thinner than two pixels a bar shows nothing
 
 
-def split_shares(counts: Mapping[str, int]) -> "Figure":
-    """Return one bar that shows how the faces part into the splits; splits without a face are left out."""
-    from plotly import graph_objects as go
-
-    total = max(1, sum(counts.values()))
-    figure = go.Figure()
-    for split, number in counts.items():
-        if not number:
-            continue
-        share = 100 * number / total
-        figure.add_bar(
-            x=[round(share, 3)], y=[0], orientation="h", name=f"{split} {share:.1f} %",
-            marker={"color": SPLIT_COLOURS.get(split, GREY), "line": {"width": 0}}, customdata=[number],
-            hovertemplate=f"{split}: %{{customdata:,}} faces, {share:.1f} %<extra></extra>",
-        )  # fmt: skip
-    layout(figure, height=150, barmode="stack", legend={**ABOVE, "traceorder": "normal"}, showlegend=True)
-    figure.update_xaxes(range=[0, 100], ticksuffix=" %", showgrid=False)
-    figure.update_yaxes(visible=False)
-    return figure
-
-
 def folder_sizes(folders: Sequence[str], photos: Sequence[int]) -> "Figure":
     """Return S1's "distribution of images in each folder": a bar a folder, in the order given.
 

@@ -5,7 +5,16 @@ Every figure is of the set as it stands, with the corrections of people; what on
 """
 
 from facessl.overview._alike import Alike, compare, train_and_test
-from facessl.overview._counts import Counts, count, folders, how_many_have, left_out, people_table, person_counts
+from facessl.overview._counts import (
+    Counts,
+    by_faces,
+    count,
+    folders,
+    how_many_have,
+    left_out,
+    people_table,
+    person_counts,
+)
 from facessl.overview._means import Mean, mean_face, mean_of_people, mean_of_splits
 from facessl.overview._quality import QUANTITIES, Quantity, limits
 from facessl.overview._report import report
@@ -16,6 +25,7 @@ __all__ = [
     "Counts",
     "Mean",
     "Quantity",
+    "by_faces",
     "compare",
     "count",
     "folders",

@@ -65,6 +65,12 @@ def person_counts(dataset: FaceDataset) -> dict[str, list[int]]:
     }
 
 
+def by_faces(dataset: FaceDataset) -> list[str]:
+    """Return the people who have a face in use, the one with most first, then by name."""
+    faces = np.sum(list(person_counts(dataset).values()), axis=0)
+    return [dataset.people[label] for label in np.argsort(-faces, kind="stable") if faces[label]]
+
+
 def people_table(dataset: FaceDataset) -> "pd.DataFrame":
     """Return a row a person: ``person``, ``photos``, ``faces`` (in use), of them train, val, test; ``not_used``."""
     import pandas as pd

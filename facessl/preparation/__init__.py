@@ -28,6 +28,7 @@ __all__ = [
     "check",
     "compare_detectors",
     "free_name",
+    "fresh_name",
     "open_recipe_source",
     "prepare",
     "recipe_detector",
@@ -51,12 +52,21 @@ def check(recipe: PrepareRecipe, workspace: Path) -> None:
 
 
 def free_name(name: str, workspace: Path) -> str:
-    """Return ``name``, or ``name@2``, … where a set or a preparation has it already."""
+    """Return ``name``, or ``name@2``, … where a set or a preparation has it already: what a new version is called."""
+    return _unused(name, "@", workspace)
+
+
+def fresh_name(name: str, workspace: Path) -> str:
+    """Return ``name``, or ``name-2``, … where it is taken: what a set that is nobody's version is called."""
+    return _unused(name, "-", workspace)
+
+
+def _unused(name: str, mark: str, workspace: Path) -> str:
     used = {opened.name for opened in list_datasets(workspace)}
     used |= {run.config["recipe"]["name"] for run in runs.list_all(workspace) if run.kind == "prepare"}
     candidate, number = name, 2
     while candidate in used:
-        candidate, number = f"{name}@{number}", number + 1
+        candidate, number = f"{name}{mark}{number}", number + 1
     return candidate
 
 

@@ -5,6 +5,7 @@ quick, touches no network and raises SourceError for what can be told in advance
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,11 @@ class Source(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def tidy_name(name: str) -> str:
+    """Return a person's name without blanks about it, and with one between its words: nobody sees a second one."""
+    return re.sub(r"[^\S\n]+", " ", name.strip())
 
 
 def allowed(path: str | Path) -> Path:

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from facessl.sources import Photo
+from facessl.sources import Photo, tidy_name
 
 Layout = Literal["auto", "people", "splits", "innermost", "flat"]
 Parts = Sequence[tuple[str, ...]]  # the paths of the photos, cut at "/", sorted
@@ -70,9 +70,10 @@ def understand(paths: Iterable[str], layout: Layout) -> tuple[tuple[Photo, ...],
     parts = sorted(tuple(path.split("/")) for path in paths)
     if layout == "flat":
         return _nameless(parts), [f"{_count(len(parts), 'photo')}, taken without names as asked."]
-    if layout == "innermost":
-        return _innermost(parts)
     outer = _outer_levels(parts)
+    dated = layout == "auto" and _sorted_by_date(parts, outer)
+    if layout == "innermost" or dated:
+        return _innermost(parts, outer if dated else None)
     notes = [f"Looked into the folder {_quoted('/'.join(parts[0][:outer]))}."] if outer else []
     tops = {path[outer] for path in parts if len(path) > outer + 1}
     if not tops:
@@ -110,17 +111,42 @@ def _outer_levels(parts: Parts) -> int:
     return level
 
 
+def _sorted_by_date(parts: Parts, level: int) -> bool:
+    """Return whether people's folders lie below folders of years or days: ``2019/Anna/`` and not ``Anna/2019/``."""
+    if min(len(path) for path in parts) < level + 3:
+        return False  # a photo lies in no deeper folder, and would be left without a name
+    dates = all(_is_number(path[level]) for path in parts)
+    return dates and not any(_is_number(path[-2]) for path in parts)
+
+
+def _is_number(name: str) -> bool:
+    """Return whether a folder is called by digits, with or without something between them: 2019, 2019-07-14."""
+    return any(c.isdigit() for c in name) and not any(c.isalpha() for c in name)
+
+
+def _name_of(folder: str) -> str | None:
+    """Return the person whose folder it is; None where its name is blanks."""
+    return tidy_name(folder) or None
+
+
 def _nameless(parts: Parts) -> tuple[Photo, ...]:
     return tuple(Photo(None, "/".join(path)) for path in parts)
 
 
-def _innermost(parts: Parts) -> tuple[tuple[Photo, ...], list[str]]:
-    """Name each photo after the folder that it lies in, whatever that lies in."""
-    photos = tuple(Photo(path[-2] if len(path) > 1 else None, "/".join(path)) for path in parts)
-    notes = _notes_on_people(photos)
+def _innermost(parts: Parts, dates: int | None = None) -> tuple[tuple[Photo, ...], list[str]]:
+    """Name each photo after the folder that it lies in, whatever that lies in; ``dates`` is the level of dates."""
+    photos = tuple(Photo(_name_of(path[-2]) if len(path) > 1 else None, "/".join(path)) for path in parts)
+    notes = []
+    if dates is not None:
+        notes.append(
+            f"{_some({path[dates] for path in parts})}: taken as dates and not as people, so each photo is named "
+            "after the folder it lies in; choose the layout people if they are people."
+        )
+    notes += _notes_on_people(photos) + _notes_on_blanks(path[-2] for path in parts if len(path) > 1)
     places = defaultdict(set)
     for path in parts:
-        places[path[-2:-1]].add(path[:-1])
+        if len(path) > 1:
+            places[path[-2]].add(path[:-1])
     several = sum(len(where) > 1 for where in places.values())
     if several:
         notes.append(f"{_count(several, 'name')} of several folders: each taken as one person.")
@@ -130,14 +156,16 @@ def _innermost(parts: Parts) -> tuple[tuple[Photo, ...], list[str]]:
 def _named(parts: Parts, level: int, notes: list[str], pools: Sequence[int]) -> tuple[tuple[Photo, ...], list[str]]:
     """Name each photo after its folder at ``level``, but not below a folder at one of ``pools`` called unlabelled."""
     photos, pooled, deeper = [], 0, 0
+    named_after: set[str] = set()
     for path in parts:
         folders = path[:-1]
         in_pool = any(folder.casefold() in _NAMELESS for at, folder in enumerate(folders) if at in pools)
         named = len(folders) > level and not in_pool
-        photos.append(Photo(folders[level] if named else None, "/".join(path)))
+        photos.append(Photo(_name_of(folders[level]) if named else None, "/".join(path)))
+        named_after.update(folders[level : level + 1] if named else ())
         pooled += in_pool
         deeper += named and len(folders) > level + 1
-    notes = notes + _notes_on_people(photos)
+    notes = notes + _notes_on_people(photos) + _notes_on_blanks(named_after)
     if pooled:
         notes.append(f"Of these, {pooled:,} in a folder called unlabelled.")
     if deeper:
@@ -160,6 +188,21 @@ def _notes_on_people(photos: Sequence[Photo]) -> list[str]:
     if nameless:
         notes.append(f"{_count(nameless, 'photo')} not in a person's folder: taken without a name.")
     return notes + _notes_on_twins(people)
+
+
+def _notes_on_blanks(folders: Iterable[str]) -> list[str]:
+    """Say which folders make one person because their names differ in blanks only: nobody sees those."""
+    spelt = defaultdict(set)
+    for folder in folders:
+        spelt[_name_of(folder)].add(folder)
+    joined = [sorted(folders) for name, folders in sorted(spelt.items(), key=str) if name and len(folders) > 1]
+    notes = [
+        f"{' and '.join(_quoted(folder) for folder in folders)} differ only in blanks: taken as one person."
+        for folders in joined[:_MOST_TWINS]
+    ]
+    if len(joined) > _MOST_TWINS:
+        notes.append(f"{len(joined) - _MOST_TWINS:,} more people have folders that differ only in blanks.")
+    return notes
 
 
 def _notes_on_twins(people: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from facessl import registry
+from facessl import preparation, registry
 from facessl.config import PrepareRecipe
 from facessl.errors import FaceSSLError
 from facessl.sources import allowed
@@ -40,7 +40,10 @@ def prepare_form() -> str | None:
             "Its archive or folder on this machine, if it is here already", key=f"prepare-path-{source}",
             placeholder="Left empty, it is downloaded.",
         ).strip()  # fmt: skip
-    suggested = studio().free_name(parent.split("@", maxsplit=1)[0] or _suggested_name(source, upload, path))
+    if parent:
+        suggested = studio().free_name(parent.split("@", maxsplit=1)[0])
+    else:
+        suggested = preparation.fresh_name(_suggested_name(source, upload, path), studio().workspace)
     with st.form("prepare"):
         plugin = registry.load("sources", source)
         settings: dict[str, Any] = {"name": suggested, "parent": parent}
@@ -60,13 +63,17 @@ def prepare_form() -> str | None:
             st.markdown("**The set made from them**")
             settings |= recipe_form(PrepareRecipe, key="prepare", main=MAIN, hide=("source", "path", "name", "parent"))
         pressed = st.form_submit_button("Prepare the set", type="primary", icon=":material/play_arrow:")
-    if not pressed:
-        return None
+        # Inside the form, so that a refusal stands by the button.
+        return _start({**settings, "source": source}, upload, path) if pressed else None
+
+
+def _start(settings: dict[str, Any], upload: Any, path: str) -> str | None:
+    """Start the preparation and return its run's id; None where it is refused, which is said."""
     with shown_errors():
         kept = studio().keep_upload(upload.name, upload.getvalue()) if upload is not None else None
         try:
             place = kept or (allowed(path) if path else path)
-            return studio().start("prepare", {**settings, "source": source, "path": str(place)}).id
+            return studio().start("prepare", {**settings, "path": str(place)}).id
         except FaceSSLError:
             if kept is not None:
                 studio().forget_upload(kept)  # nobody can use what was refused

@@ -11,18 +11,20 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl import runs, suspects
+from facessl import overview, runs, suspects
 from facessl.config import DetectorsRecipe, PrepareRecipe, build
 from facessl.errors import FaceSSLError
 from facessl.runs import Run
 from facessl.studio import Studio
 from pages._shared.data import browse, compared
+from pages._shared.data.corrections import REDRAWN
 from pages._shared.data.overview import table_file
 from pages._shared.data.photo import facts
 from pages._shared.dataset_view import VIEWS
 from pages._shared.found import found_strip
 from tests.pages.made import mapped, open_page, tiny_set, words
 from tests.pages.test_home import counted_set
+from tests.tiny import make_set
 
 
 @pytest.fixture
@@ -67,6 +69,22 @@ def test_a_folder_is_asked_for_its_path_and_named_after_it(
     button.click().run()
     assert asked[0]["source"] == "folder" and asked[0]["path"] == "/photos/My Friends.zip"
     assert asked[0]["name"] == "my-friends"
+
+
+def test_a_name_that_is_taken_is_not_made_a_version(empty_workspace: Path) -> None:
+    for name in ("demo", "demo-2"):
+        runs.create(empty_workspace, "prepare", build(PrepareRecipe, {"name": name}), title="a preparation")
+    names = [field.value for field in open_page("data").text_input if field.label == "Name of the set"]
+    assert names == ["demo-3"]
+
+
+def test_failed_preparations_are_folded_away_below_the_form(empty_workspace: Path) -> None:
+    failed = runs.create(empty_workspace, "prepare", build(PrepareRecipe, {"name": "a"}), title="Prepare a")
+    failed.update(state="failed", error="There is no photo.")
+    app = open_page("data")
+    folded = [e for e in app.expander if e.label == "1 preparation that came to no set"]
+    assert [error.value for error in folded[0].error] == ["There is no photo."]
+    assert len(app.error) == 1
 
 
 def test_what_is_refused_is_one_sentence(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +172,24 @@ def test_every_number_of_the_overview_is_recounted_from_the_file(table: pd.DataF
     assert " · ".join(f"{part} {split[part]}" for part in ("unlabelled", "train", "val", "test")) in text
     assert f"{(kept['flaws'] != '').sum()} faces with a flaw" in text
     assert f"{(kept['found'] > 1).sum()} faces from photos with several faces" in text
+
+
+def test_people_with_most_faces_have_their_mean_face_first(table: pd.DataFrame, empty_workspace: Path) -> None:
+    kept = table[(table["status"] == "kept") & (table["person"] != "")]["person"].value_counts()
+    order = sorted(kept.index, key=lambda name: (-kept[name], name))
+    assert overview.by_faces(Studio(empty_workspace).dataset("tiny")) == order
+    assert order != sorted(order)  # or this would not show anything
+
+
+def test_charts_of_what_is_alike_are_drawn_when_asked_for(empty_workspace: Path) -> None:
+    def drawn(app: AppTest) -> int:
+        return sum("data-alike-" in chart.proto.id for chart in app.get("plotly_chart"))
+
+    path = make_set(empty_workspace, people=3, photos=40) / "dataset.json"  # of one quality, but for the turn: unknown
+    path.write_text(json.dumps({**json.loads(path.read_text()), "counts": {}, "created": "2026-01-02T03:04:05"}))
+    app = open_view("Overview")
+    assert drawn(app) == 0
+    assert drawn(app.toggle(key="data-alike-all").set_value(True).run()) == 5
 
 
 def figure_of(app: AppTest, key: str) -> dict[str, Any]:
@@ -384,6 +420,23 @@ def test_what_was_refused_is_counted_and_kept_after_all(table: pd.DataFrame, emp
     assert Studio(empty_workspace).dataset("tiny").table["status"][21] == "no face"
 
 
+def test_the_undo_stands_where_the_correction_was_made_until_the_next_action(table: pd.DataFrame) -> None:
+    app = click(open_view("Refused"), "data-back-21")
+    assert "data-undo-last-refused" in [button.key for button in app.button]
+    app = click(app, "data-closer-22")  # another photo, opened above the page
+    assert not [button.key for button in app.button if (button.key or "").startswith("data-undo-last")]
+    app.session_state["data-tabs"] = "People and history"
+    app = app.run()
+    assert [b.key for b in app.button if (b.key or "").startswith("data-undo-")] == ["data-undo-1"]  # the history's
+
+
+def test_the_undo_stays_while_the_page_only_draws_itself_anew(table: pd.DataFrame) -> None:
+    app = click(open_view("Refused"), "data-back-21")
+    app.session_state[REDRAWN] = True
+    assert "data-undo-last-refused" in [button.key for button in app.run().button]
+    assert "data-undo-last-refused" not in [button.key for button in app.run().button]
+
+
 def test_a_refused_photo_is_looked_at_and_kept(table: pd.DataFrame, empty_workspace: Path) -> None:
     app = click(open_view("Refused"), "data-closer-21")
     assert app.session_state["data-open-tiny"] == 21
@@ -436,7 +489,8 @@ def test_a_merge_is_said_before_it_happens_and_can_be_undone(table: pd.DataFrame
     assert Studio(empty_workspace).dataset("tiny").people == ["Person 1", "Person 2"]
     app = click(app, "data-undo-1")
     assert Studio(empty_workspace).dataset("tiny").people == ["Person 0", "Person 1", "Person 2"]
-    assert "~~“Person 0” is “Person 1”~~ · undone" in words(app)
+    photos = (table["person"] == "Person 0").sum()
+    assert f"~~“Person 0” merged into “Person 1”, {photos} photos~~ · undone" in words(app)
     assert "data-undo-1" not in [button.key for button in app.button]
 
 

@@ -122,6 +122,18 @@ def test_each_step_shows_what_has_come_out(empty_workspace: Path) -> None:
     assert "k-NN 83.3 % on val" in text
 
 
+def test_the_sets_are_charted_with_their_faces(empty_workspace: Path) -> None:
+    assert not open_page("home").get("plotly_chart")
+    counted_set(empty_workspace)
+    path = empty_workspace / "datasets" / "tiny" / "dataset.json"
+    info = json.loads(path.read_text())
+    splits = {"unlabelled": 4, "train": 48, "val": 6, "test": 6}
+    path.write_text(json.dumps({**info, "counts": {"faces": 64, "splits": splits}}))
+    charts = open_page("home").get("plotly_chart")
+    figure = json.loads(charts[0].proto.spec or charts[0].proto.figure.spec)
+    assert {trace["name"]: list(trace["x"]) for trace in figure["data"]} == {s: [n] for s, n in splits.items()}
+
+
 def test_home_reads_little_and_is_drawn_fast(empty_workspace: Path) -> None:
     open_page("home")  # what is imported once is not what each visit costs
     start = time.process_time()  # the machine may be busy with other things

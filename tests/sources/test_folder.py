@@ -219,9 +219,39 @@ def test_the_last_folder_is_the_person_if_asked(make) -> None:
 
 
 def test_folders_below_the_first_are_said_to_have_been_passed_over(make) -> None:
-    people, notes = understood(make, "2019/Anna/1.jpg", "2020/Anna/1.jpg", "2020/Bo/1.jpg")
-    assert set(people.values()) == {"2019", "2020"}
+    people, notes = understood(make, "spring/Anna/1.jpg", "autumn/Anna/1.jpg", "autumn/Bo/1.jpg")
+    assert set(people.values()) == {"spring", "autumn"}
     assert "choose the layout innermost" in notes
+
+
+def test_folders_of_years_are_looked_through_and_that_is_said(make) -> None:
+    people, notes = understood(make, "2019/Anna/1.jpg", "2020/Anna/1.jpg", "2020/07-14/Bo/1.jpg")
+    assert sorted(people.items()) == [
+        ("2019/Anna/1.jpg", "Anna"), ("2020/07-14/Bo/1.jpg", "Bo"), ("2020/Anna/1.jpg", "Anna")]  # fmt: skip
+    assert "“2019”, “2020”: taken as dates and not as people" in notes and "choose the layout people" in notes
+    assert "2 people" in notes and "1 name of several folders: each taken as one person." in notes
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("Anna/2019/1.jpg", "Bo/2019/1.jpg"),  # sessions of people
+        ("2019/Anna/1.jpg", "Bo/1.jpg"),  # Bo would become the only person with a folder of Bo's own
+        ("17/1.jpg", "18/1.jpg"),  # people who are numbers
+        ("17/1/1.jpg", "18/1/1.jpg"),  # and their sessions
+    ],
+)
+def test_where_the_folders_above_may_be_people_they_are(paths: tuple[str, ...], make) -> None:
+    people, _ = understood(make, *paths)
+    assert people == {path: path.split("/")[0] for path in paths}
+
+
+def test_blanks_about_a_name_are_no_part_of_it_and_joining_is_said(make) -> None:
+    people, notes = understood(make, "Anna /1.jpg", "Anna/2.jpg", "Bo  Lee/3.jpg", " Cy/4.jpg")
+    assert sorted(people.items()) == [
+        (" Cy/4.jpg", "Cy"), ("Anna /1.jpg", "Anna"), ("Anna/2.jpg", "Anna"), ("Bo  Lee/3.jpg", "Bo Lee")]  # fmt: skip
+    assert "“Anna” and “Anna ” differ only in blanks: taken as one person." in notes
+    assert notes.count("differ only in blanks") == 1 and "3 people" in notes
 
 
 @pytest.mark.parametrize("layout", ["auto", "splits"])

@@ -8,7 +8,7 @@ import streamlit as st
 from facessl import images
 from facessl.dataset import SPLITS, FaceDataset
 from pages._shared.data.compared import ask_for, choose_by, judged, trust
-from pages._shared.data.corrections import last_correction, on_one_line, one_line
+from pages._shared.data.corrections import on_one_line, one_line
 from pages._shared.data.photo import open_photo, opened_photo, strip
 from pages._shared.face_picker import face_picker
 from pages._shared.widgets import paged
@@ -52,7 +52,6 @@ JUDGED = ("suspicion", "alike")  # columns that only a comparison of all faces c
 
 def browse(dataset: FaceDataset) -> None:
     table = dataset.table
-    last_correction(dataset, key="browse")
     with st.container(gap="small"):
         chosen = _filters(dataset, table)
         found = None

@@ -13,6 +13,7 @@ from facessl.dataset import FaceDataset
 from facessl.runs import Run
 from facessl.suspects import Near
 from pages._shared.backend import studio
+from pages._shared.data.corrections import REDRAWN
 from pages._shared.widgets import run_name
 from pages._shared.words import count, percent
 
@@ -143,6 +144,7 @@ def _waiting(work: Work, key: str) -> None:
     @st.fragment(run_every=1.0, key=f"data-waiting-{key}")
     def watch() -> None:
         if work.future.done():
+            st.session_state[REDRAWN] = True
             st.rerun()
         st.progress(work.share, text=f"{work.what}, in the background.")
 

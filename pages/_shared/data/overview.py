@@ -14,25 +14,32 @@ from facessl.overview import Alike, Counts, Mean
 from pages._shared.backend import studio
 from pages._shared.curves import CHART
 from pages._shared.data.corrections import on_one_line, one_line
-from pages._shared.widgets import PAGE_SIZE, face_grid
+from pages._shared.widgets import face_grid, paged
 from pages._shared.words import count, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = 24  # folders whose names stand along the axis
+_MEANS = 24  # people on a page of mean faces
+_SHARES = """
+.shares { display: flex; height: 2.6rem; border-radius: 0.3rem; overflow: hidden; }
+.shares-named { display: flex; flex-wrap: wrap; gap: 0.2rem 1.4rem; padding-top: 0.5rem; font-size: 0.9rem; }
+.shares-named i { display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 0.2rem; margin-right: 0.4rem; }
+"""
 
 
 def overview(dataset: FaceDataset) -> None:
     counts = figures_of.count(dataset)
     _numbers(dataset, counts)
+    # Before the charts: a browser that has never drawn one first loads what draws them.
+    _means(dataset)
     left, right = st.columns(2, gap="medium")
     with left:
         _people(dataset)
     with right:
         _folders(dataset)
     _quality(dataset)
-    _means(dataset)
     _alike(dataset)
     _downloads(dataset)
 
@@ -70,11 +77,17 @@ def _numbers(dataset: FaceDataset, counts: Counts) -> None:
 
 
 def _split(counts: Counts) -> None:
+    """Draw one bar that shows how the faces part into the splits, and their numbers; no library has to be loaded."""
     from facessl import figures
 
-    st.plotly_chart(
-        figures.split_shares(counts.splits), key="data-split-shares", config=CHART, alt="Shares of the split"
+    total = max(1, sum(counts.splits.values()))
+    parts = {split: number for split, number in counts.splits.items() if number}
+    bar = "".join(f'<i style="flex:{n}; background:{figures.SPLIT_COLOURS[s]}"></i>' for s, n in parts.items())
+    named = "".join(
+        f'<span><i style="background:{figures.SPLIT_COLOURS[s]}"></i>{s} {percent(n / total)}</span>'
+        for s, n in parts.items()
     )
+    st.html(f'<style>{_SHARES}</style><div class="shares">{bar}</div><div class="shares-named">{named}</div>')
     st.caption(" · ".join(f"{split} {number:,}" for split, number in counts.splits.items()))
 
 
@@ -184,13 +197,20 @@ def _means(dataset: FaceDataset) -> None:
         "What faces have in common. The sharper one is, the better its faces are aligned and the more alike they are."
     )
     face_grid([m.face for m in means], [_in_words(m) for m in means], width=150)
-    if not dataset.people:
-        return
-    shown = dataset.people[:PAGE_SIZE]
-    people = _means_of(dataset, tuple(shown))
-    rest = f", of the first {len(shown)} of {len(dataset.people):,} people" if len(shown) < len(dataset.people) else ""
-    st.markdown(f"**Of each person**{rest}, from up to 60 faces each")
-    face_grid([m.face for m in people], [_short(m) for m in people], width=84)
+    people = figures_of.by_faces(dataset)
+    if people:
+        st.fragment(_means_of_people)(dataset, people)
+
+
+def _means_of_people(dataset: FaceDataset, people: list[str]) -> None:
+    """Show a page of the people's mean faces; turning it draws nothing else of the tab anew."""
+    page = range(min(_MEANS, len(people)))
+    st.markdown("**Of each person**, from up to 60 faces each; who has most faces comes first")
+    if len(people) > _MEANS:
+        page = paged(len(people), key=f"data-means-page-{dataset.name}", size=_MEANS)
+        st.caption(f"{page.start + 1:,} to {page.stop:,} of {count(len(people), 'person', 'people')}")
+    means = _means_of(dataset, tuple(people[page.start : page.stop]))
+    face_grid([m.face for m in means], [_short(m) for m in means], width=84)
 
 
 def _in_words(mean: Mean) -> str:
@@ -222,27 +242,33 @@ def _cached_means(
 
 
 def _alike(dataset: FaceDataset) -> None:
-    from facessl import figures
-
     st.subheader("Are train and test alike?", anchor=False)
     found = figures_of.train_and_test(dataset)
     if not any(a.enough for a in found):
         st.caption("There are too few named faces in train or in test to tell.")
         return
     st.markdown(verdict(found))
-    grid = st.grid(3, min_column_width=300, gap="small")
-    for a in found:
-        with grid.cell():
-            st.markdown(f"**{a.quantity.title}**")
-            if a.enough:
-                chart = figures.two_histograms(a.first, a.second, ("train", "test"), a.quantity.unit)
-                key = f"data-alike-{a.quantity.column}"
-                st.plotly_chart(chart, key=key, config=CHART, alt=f"{a.quantity.title} in train and in test")
-            st.caption(a.sentence(("train", "test")))
+    st.fragment(_both_parts)(found)
     st.caption(
         "Kolmogorov and Smirnov's test per quantity; different means p under 0.8 %, because six are asked at once. "
         "It takes photos for independent of each other, which those of one session are not."
     )
+
+
+def _both_parts(found: list[Alike]) -> None:
+    """Say of each quantity whether train and test are alike; drawn is what differs, or all where somebody asks."""
+    from facessl import figures
+
+    everything = st.toggle("Draw also what is alike", key="data-alike-all") or all(a.different for a in found)
+    grid = st.grid(3, min_column_width=300, gap="small")
+    for a in found:
+        with grid.cell():
+            st.markdown(f"**{a.quantity.title}**")
+            if a.different or (a.enough and everything):
+                chart = figures.two_histograms(a.first, a.second, ("train", "test"), a.quantity.unit)
+                key = f"data-alike-{a.quantity.column}"
+                st.plotly_chart(chart, key=key, config=CHART, alt=f"{a.quantity.title} in train and in test")
+            st.caption(a.sentence(("train", "test")))
 
 
 def verdict(found: list[Alike]) -> str:

@@ -5,16 +5,18 @@ import streamlit as st
 from facessl import overview
 from facessl.dataset import FaceDataset
 from facessl.edits import Edit, why_not_undo
+from facessl.sources import tidy_name
 from pages._shared.data.corrections import correct, last_correction, one_line, told
 from pages._shared.widgets import paged
 from pages._shared.words import count
 
+PLACE = "people"  # where corrections are made
 _LINES = 20  # of the history on a page
 _OLD_RUNS = "Runs that are there already keep what they saw; whatever is started from now on sees the correction."
 
 
 def people(dataset: FaceDataset) -> None:
-    last_correction(dataset, key="people")
+    last_correction(dataset, place=PLACE)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.subheader("People", anchor=False)
@@ -61,7 +63,8 @@ def _correct_person(dataset: FaceDataset) -> None:
         st.session_state[_key(dataset)] = dataset.people[0]  # said, or the browser goes on to show who is gone
     person = st.selectbox("Person", dataset.people, key=_key(dataset))
     faces = dict(zip(dataset.people, overview.people_table(dataset)["faces"], strict=True))
-    name = st.text_input("Right name", person, max_chars=300, key=f"{_key(dataset)}-name-{person}").strip()
+    name = st.text_input("Right name", person, max_chars=300, key=f"{_key(dataset)}-name-{person}")
+    name = tidy_name(name)  # as the set takes it
     merges = name in faces and name != person
     if merges:
         st.warning(
@@ -72,9 +75,9 @@ def _correct_person(dataset: FaceDataset) -> None:
         label, icon = ("Merge the two", ":material/merge:") if merges else ("Rename", ":material/edit:")
         unchanged = not name or name == person
         if st.button(label, icon=icon, key="data-rename-person", type="primary", disabled=unchanged):
-            correct(dataset, "rename", person=person, to=name)
+            correct(dataset, "rename", place=PLACE, person=person, to=name)
         if st.button("Leave this person out", icon=":material/person_remove:", key="data-exclude-person"):
-            correct(dataset, "exclude", person=person)
+            correct(dataset, "exclude", place=PLACE, person=person)
     st.caption(f"{_OLD_RUNS} All of it can be undone below.")
 
 
@@ -88,7 +91,7 @@ def _left_out(dataset: FaceDataset) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(one_line(edit.person), width="stretch")
             if st.button("Bring back", icon=":material/undo:", key=f"data-return-{edit.id}"):
-                correct(dataset, "undo", edit=edit.id)
+                correct(dataset, "undo", place=PLACE, edit=edit.id)
 
 
 # -- history -----------------------------------------------------------------------------------------------------
@@ -117,4 +120,4 @@ def _line(dataset: FaceDataset, edit: Edit, undone: str) -> None:
         if st.button(
             "Undo", icon=":material/undo:", key=f"data-undo-{edit.id}", disabled=bool(why_not), help=why_not or None
         ):
-            correct(dataset, "undo", edit=edit.id)
+            correct(dataset, "undo", place=PLACE, edit=edit.id)

@@ -19,6 +19,7 @@ from pages._shared.words import count
 if TYPE_CHECKING:
     import pandas as pd
 
+PLACE = "photo"  # where corrections are made
 _PLACE = "data-place"  # where it stands in the list it was opened from
 _NEAREST = 12
 _FACTS = """
@@ -55,7 +56,7 @@ def opened_photo(dataset: FaceDataset, listed: np.ndarray) -> None:
     @st.dialog(f"{name} · photo {photo}", width="large", on_dismiss=close)
     def show() -> None:
         _step(dataset, photo, listed)
-        last_correction(dataset, key="photo")
+        last_correction(dataset, place=PLACE)
         _photo(dataset, row)
 
     show()
@@ -174,9 +175,9 @@ def _actions(dataset: FaceDataset, row: dict[str, Any]) -> None:
     photo = int(row["photo"])
     if row["status"] == "kept":
         if st.button("Leave it out", icon=":material/visibility_off:", key="data-leave-out"):
-            correct(dataset, "exclude", photo=photo)
+            correct(dataset, "exclude", place=PLACE, photo=photo)
     elif row["face"] >= 0 and st.button(back_label(row), icon=":material/undo:", key="data-keep", type="primary"):
-        bring_back(dataset, row)
+        bring_back(dataset, row, place=PLACE)
     people = [name for name in dataset.people if name != row["person"]]
     name = st.selectbox(
         "This is somebody else", people, index=None, placeholder="Choose or type a name",
@@ -184,9 +185,9 @@ def _actions(dataset: FaceDataset, row: dict[str, Any]) -> None:
     )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
         if st.button("Give it this name", icon=":material/edit:", key="data-rename", disabled=not (name or "").strip()):
-            correct(dataset, "name", photo=photo, to=name.strip())
+            correct(dataset, "name", place=PLACE, photo=photo, to=name.strip())
         if row["person"] and st.button("Take its name away", icon=":material/person_off:", key="data-unname"):
-            correct(dataset, "name", photo=photo, to="")
+            correct(dataset, "name", place=PLACE, photo=photo, to="")
     if row["split"] == "unlabelled":
         st.caption("With a name it goes to train: which photos judge was decided by lot.")
 

@@ -11,6 +11,7 @@ from pages._shared.data.photo import back_label, open_photo, opened_photo, strip
 from pages._shared.widgets import paged
 from pages._shared.words import count
 
+PLACE = "refused"  # where corrections are made
 EVERY = "all"
 _CARDS = 12  # on a page: each reads its photo from the source again
 # What each status means, for a person.
@@ -26,7 +27,7 @@ MEANS = {
 
 def refused(dataset: FaceDataset) -> None:
     table = dataset.table[dataset.table["status"] != "kept"]
-    last_correction(dataset, key="refused")
+    last_correction(dataset, place=PLACE)
     if table.empty:
         st.success("Every photo of this set is in use.", icon=":material/check_circle:")
         return
@@ -56,7 +57,7 @@ def refused(dataset: FaceDataset) -> None:
             with st.container(horizontal=True, gap="small"):
                 photo = int(row["photo"])
                 if row["face"] >= 0 and st.button(back_label(row), key=f"data-back-{photo}", icon=":material/undo:"):
-                    bring_back(dataset, row)
+                    bring_back(dataset, row, place=PLACE)
                 if st.button("Look closer", key=f"data-closer-{photo}", icon=":material/zoom_in:"):
                     open_photo(dataset, photo)
     opened_photo(dataset, table["photo"].to_numpy())
