@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from facessl import config, registry, runs
+from facessl import config, devices, distributed, registry, runs
 from facessl.config import DemoRecipe, Recipe, default_workspace
-from facessl.errors import FaceSSLError, ImageError, RunError
+from facessl.distributed import World
+from facessl.errors import FaceSSLError, ImageError, RecipeError, RunError
 from facessl.runs import Run
 from facessl.studio import Studio
 
@@ -80,8 +81,32 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _start(studio: Studio, *, kind: str, detach: bool, **settings: Any) -> dict[str, Any]:
+    if (world := distributed.launched()).size > 1:
+        return _start_together(studio, world, kind, settings)
     run = studio.start(kind, settings)
     return _summary(run) if detach else _follow(run)
+
+
+def _start_together(studio: Studio, world: World, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Carry a run out in the processes that torchrun started; the first of them answers, the others follow it."""
+    from facessl import worker
+
+    if kind not in ("pretrain", "finetune"):
+        raise RecipeError(f"{kind} runs in one process; call it without torchrun.")
+    distributed.join(devices.pick(settings.get("device") or "auto").kind)
+    run_id = ""
+    try:
+        if world.first:
+            run_id = studio.create(kind, settings | {"processes": world.size}).id
+    finally:
+        run_id = world.agree(run_id)  # nobody shall wait for a run that was refused
+    if world.first:
+        worker.work(studio.workspace, run_id)
+        distributed.leave()
+        return _follow(studio.run(run_id))
+    if run_id:
+        worker.take_part(studio.workspace, run_id)
+    return {"run": run_id, "rank": world.rank}
 
 
 def _demo(studio: Studio, **settings: Any) -> dict[str, Any]:
@@ -129,9 +154,11 @@ def _identify(studio: Studio, *, model: str, photos: list[str], false_accept_rat
 
 
 def _work(studio: Studio, *, run: str) -> None:
-    from facessl.worker import work
+    from facessl.worker import take_part, work
 
-    if work(studio.workspace, run) == "failed":
+    if distributed.launched().size > 1:
+        take_part(studio.workspace, run)
+    elif work(studio.workspace, run) == "failed":
         raise RunError(studio.run(run).status().error)
 
 

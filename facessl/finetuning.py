@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import baselines, checkpoints, evaluation, registry, runs, training, whitening
+from facessl import baselines, checkpoints, distributed, evaluation, registry, runs, training, whitening
 from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
+from facessl.distributed import ALONE
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 from facessl.pretraining import model_card
@@ -25,12 +26,17 @@ _WATCHED_FACES = 1024  # train accuracy is measured on so many unchanged faces a
 def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     """Train the run's classifier, judge it once on ``test``, leave the model; return the command's JSON object.
 
+    Of several processes the first returns it; a linear layer on frozen features is its work alone.
+
     Raises:
         DatasetError: The set has too few named people.
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: FinetuneRecipe = run.recipe()
     compute = training.compute_for(run, recipe)
+    world = distributed.join(compute.device.kind)
+    if recipe.mode == "frozen" and not world.first:
+        return {}
     torch.manual_seed(recipe.seed)
     dataset = open_for(run, workspace, recipe.dataset)
     if len(dataset.people) < 2:
@@ -54,13 +60,15 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         batches = FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
     else:
         method = supervised.build(backbone, supervised.Options(), len(dataset.people))
-        batches = FaceBatches(FacePool([(dataset, rows)]), labels, 1, recipe, compute)
+        batches = FaceBatches(FacePool([(dataset, rows)]), labels, 1, recipe, compute, world)
     encoder.classifier = method.modules["classifier"]
     watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
     # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.
     exact = compute if recipe.mode == "finetune" else dataclasses.replace(compute, precision="fp32")
-    run.resolved(batch_size=batches.batch_size, **training.resolved(compute))
-    training.fit(run, method, batches, recipe, exact, watch)
+    run.resolved(batch_size=batches.batch_size, **training.resolved(compute, world))
+    training.fit(run, method, batches, recipe, exact, watch, world if recipe.mode == "finetune" else ALONE)
+    if not world.first:
+        return {}
     return _finish(run, recipe, dataset, encoder, rows, compute)
 
 

@@ -92,7 +92,7 @@ class Watch:
 
 
 def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
-    """Train the run's recipe and leave its encoder; return the command's JSON object.
+    """Train the run's recipe and leave its encoder; return the command's JSON object, in the first process.
 
     Raises:
         DatasetError: There are fewer than two faces to learn from.
@@ -115,6 +115,8 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
     watch = Watch(dataset, encoder, recipe)
     training.fit(run, method, batches, recipe, compute, watch, world)
+    if not world.first:
+        return {}
     return _finish(run, recipe, watch, compute)
 
 

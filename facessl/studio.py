@@ -176,12 +176,20 @@ class Studio:
         Raises:
             FaceSSLError: The settings cannot work here; nothing was made.
         """
+        run = self.create(kind, settings)
+        jobs.start(self.workspace, run)
+        return run
+
+    def create(self, kind: str, settings: dict[str, Any]) -> Run:
+        """Check the settings and make a run of this kind that nobody works on yet.
+
+        Raises:
+            FaceSSLError: The settings cannot work here; nothing was made.
+        """
         recipe = resolve.resolve(kind, settings, self.workspace)
         seen = {name: len(self.dataset(name).edits) for name in resolve.sets_of(recipe)}
         title = resolve.title_of(recipe, {run.id: run.title for run in self.runs()})
-        run = runs.create(self.workspace, kind, recipe, title=title, edits=seen)
-        jobs.start(self.workspace, run)
-        return run
+        return runs.create(self.workspace, kind, recipe, title=title, edits=seen)
 
     def queue(self) -> list[Place]:
         """Return who works and who waits, in every queue, in the order of their turns."""

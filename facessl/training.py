@@ -18,7 +18,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from facessl import checkpoints, devices, jobs, optimisers, registry, runs
+from facessl import checkpoints, devices, distributed, jobs, optimisers, registry, runs
 from facessl.backbones import _imagenet
 from facessl.batches import Batch, Batches
 from facessl.config import TrainRecipe
@@ -59,12 +59,13 @@ def imagenet_encoder(backbone: str, options: dict[str, Any], image_size: int, wo
 
 def compute_for(run: Run, recipe: TrainRecipe) -> Compute:
     """Return how the run computes; one that is taken up again on the same device computes as it did before."""
-    known = run.resolved()
+    known, processes = run.resolved(), distributed.launched().size
     precision, threads = recipe.precision, recipe.threads
     if known.get("device") == devices.pick(recipe.device).kind:
         precision = known["precision"] if precision == "auto" else precision
-        threads = threads or known["threads"]
-    return devices.compute(recipe.device, precision, threads)
+        threads = threads or (known["threads"] if known["processes"] == processes else 0)
+    # Processes with more threads than there are cores spend their time waiting for each other.
+    return devices.compute(recipe.device, precision, threads or max(1, devices.cores() // processes))
 
 
 def resolved(compute: Compute, world: World = ALONE) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """What a worker process does: wait for its turn, do the run's work from start to end, say how it ended."""
 
+import contextlib
 import dataclasses
 import errno
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facessl import devices, jobs, runs
+from facessl import devices, distributed, jobs, runs, together
 from facessl.config import EmbedRecipe, FinetuneRecipe
 from facessl.dataset import open_for
 from facessl.errors import FaceSSLError, Stopped
@@ -32,22 +33,41 @@ def work(workspace: Path, run_id: str) -> str:
     with jobs.held(run):
         os.nice(10)  # the pages come first
         run.update(state="queued", attempts=run.written().attempts + 1, counted_at=None)
-        try:
+        with _ends_told(run), jobs.attended(run, own_process=own_process):
             jobs.keep_room(run)
-            with jobs.attended(run, own_process=own_process):
-                _in_turn(run, workspace)
-        except Stopped as stop:
-            _end(run, state="stopped", message=str(stop))
-        except FaceSSLError as error:
-            _fail(run, str(error))
-        except Exception as error:  # the last place that can tell the person anything
-            if not run.path.is_dir():
-                return "deleted"
+            _in_turn(run, workspace)
+        return run.status().state if run.path.is_dir() else "deleted"
+
+
+def take_part(workspace: Path, run_id: str) -> None:
+    """Be one of the processes of a run that ``torchrun`` started; the first of them tells how the run ended."""
+    run, world = runs.find(workspace, run_id), distributed.launched()
+    try:
+        if world.first:
+            with _ends_told(run):
+                runs.write_json(run.path / "result.json", _WORK[run.kind](run, workspace))
+        else:
+            with contextlib.suppress(Stopped):
+                _WORK[run.kind](together.Onlooker(run.path), workspace)
+    finally:
+        distributed.leave()
+
+
+@contextlib.contextmanager
+def _ends_told(run: Run) -> Iterator[None]:
+    """Write into the status how the work inside ended, if it did not end well."""
+    try:
+        yield
+    except Stopped as stop:
+        _end(run, state="stopped", message=str(stop))
+    except FaceSSLError as error:
+        _fail(run, str(error))
+    except Exception as error:  # the last place that can tell the person anything
+        if run.path.is_dir():
             _fail(run, _what_failed(error))
             traceback.print_exc()
-        finally:
-            jobs.give_room_back(run)
-        return run.status().state
+    finally:
+        jobs.give_room_back(run)
 
 
 def _in_turn(run: Run, workspace: Path) -> None:
@@ -57,10 +77,18 @@ def _in_turn(run: Run, workspace: Path) -> None:
     with jobs.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
         run.update(state="running", message="Starting.", started=runs.now())
         with runs.timed(run):
-            result = _WORK[run.kind](run, workspace)
+            result = _carried_out(run, workspace, recipe.get("processes", 1))
         result["seconds"] = run.written().seconds
         runs.write_json(run.path / "result.json", result)
         run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
+
+
+def _carried_out(run: Run, workspace: Path, processes: int) -> dict[str, Any]:
+    if processes == 1 or distributed.launched().size > 1:
+        return _WORK[run.kind](run, workspace)
+    (run.path / "result.json").unlink(missing_ok=True)
+    together.launch(workspace, run, processes)
+    return runs.read_json(run.path / "result.json")
 
 
 def _what_failed(error: Exception) -> str:
@@ -98,6 +126,8 @@ def _pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import pretraining
 
     result = pretraining.pretrain(run, workspace)
+    if not distributed.launched().first:
+        return {}
     return result | _know_people(run, workspace, judged_on="val")  # test waits for a classifier
 
 
@@ -105,6 +135,8 @@ def _finetune(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import finetuning
 
     result = finetuning.finetune(run, workspace)
+    if not distributed.launched().first:
+        return {}
     return result | _know_people(run, workspace, judged_on="test")
 
 

@@ -21,6 +21,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "training recognition likeness",
     "pretraining figures",
     "finetuning",
+    "together",
     "worker demo resolve",
     "studio",
     "cli",
