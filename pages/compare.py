@@ -17,6 +17,9 @@ from pages._shared.widgets import empty_state, page_title, pick_dataset, run_nam
 from pages._shared.words import count, label, percent
 
 
+_LINE = 24  # characters of a name that fit a line of its column, which leaves room for the figures on a phone
+
+
 def main() -> None:
     page_title("Compare", "Every run on the same photos, next to what needs no network at all.")
     dataset = pick_dataset(key="compare-dataset")
@@ -107,12 +110,18 @@ def table(scores: Sequence[Score], measure: str) -> None:
     if measure == "k-NN":
         del columns["Labels used"]  # none were
     st.dataframe(
-        columns, hide_index=True, row_height=42, alt=f"Runs and plain methods by {measure}",
+        columns, hide_index=True, row_height=_row_height(rows), height="content" if len(rows) <= 12 else "auto", alt=f"Runs and plain methods by {measure}",
         column_config={
             "What": st.column_config.TextColumn(width="medium"),
             measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
         },
     )  # fmt: skip
+
+
+def _row_height(scores: Sequence[Score]) -> int:
+    """Return pixels in which the longest name is read whole, on four lines at most; rows are all of one height."""
+    lines = min(4, max(-(-len(score.name) // _LINE) for score in scores))
+    return max(42, 16 + 20 * lines)
 
 
 def as_csv(scores: Sequence[Score], runs: Sequence[Run]) -> str:

@@ -88,7 +88,10 @@ def explore(run: Run, dataset: FaceDataset) -> None:
     left, right = st.columns([5, 4], gap="medium")
     with left:
         selected = draw_map(run, dataset, colour_by, by_cluster)
-        st.caption("Draw a lasso or a box around points to see their faces; click one to see its nearest.")
+        st.caption(
+            "Draw a lasso or a box around points to see their faces; click one to see its nearest, point at one to "
+            "read who it is."
+        )
     with right:
         show_faces(run, dataset, selected)
     # Last, for K-means takes a while on a large set, and nothing above has to wait for it.

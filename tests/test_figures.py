@@ -220,3 +220,11 @@ def test_runs_are_drawn_over_each_other_each_from_its_own_epochs():
     assert first.name == "SimCLR &lt;b&gt;"
     assert first.line.color != second.line.color
     assert figure.layout.showlegend
+
+
+def test_on_a_map_of_many_people_no_legend_takes_the_room_and_pointing_says_who_it_is():
+    x = np.arange(62, dtype=np.float32)
+    many = figures.embedding_map(x, x, np.arange(62), [f"Person {i}" for i in range(62)])
+    assert not many.layout.showlegend
+    assert {trace.hovertemplate for trace in many.data} == {f"Person {i}<extra></extra>" for i in range(62)}
+    assert figures.embedding_map(x[:8], x[:8], np.arange(8), NAMES).layout.showlegend

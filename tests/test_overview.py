@@ -199,4 +199,4 @@ def test_folders_and_splits_show_their_numbers() -> None:
     assert list(figures.folder_sizes(["<b>", "B"], [3, 1]).data[0].x) == [3, 1]
     assert figures.folder_sizes(["<b>", "B"], [3, 1]).data[0].customdata[0] == "&lt;b&gt;"
     assert list(figures.folder_sizes([str(i) for i in range(30)], range(30)).data[0].y) == list(range(30))
-    assert list(figures.sizes({"1": 4069, "2": 0}, "people").data[0].y) == [4069, 0]
+    assert list(figures.sizes({"1": 4069, "2": 0}, "people").data[0].x) == [4069, 0]

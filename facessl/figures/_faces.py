@@ -82,9 +82,9 @@ def embedding_map(
             marker={**look(group), "size": 6 if many else 9, "opacity": 0.85, "line": {"width": 0}},
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"color": GREY, "opacity": 0.2}},
         ))  # fmt: skip
-    few = len(figure.data) <= NAMED_UP_TO  # beside the map their names would take half of a phone
-    legend = BELOW if few else {"font": {"size": 13}, "itemsizing": "constant", "tracegroupgap": 0}
-    layout(figure, height=560, dragmode="lasso", hovermode="closest", legend=legend, uirevision="map")
+    layout(figure, height=560, dragmode="lasso", hovermode="closest", legend=BELOW, uirevision="map")
+    # Of more, colours and shapes cannot be told apart, and the list would squeeze the map: pointing says who it is.
+    figure.update_layout(showlegend=1 < len(figure.data) <= NAMED_UP_TO)
     blank = {"showgrid": False, "showticklabels": False, "zeroline": False, "title": None}
     figure.update_xaxes(**blank)
     figure.update_yaxes(**blank)  # the axes of such a map mean nothing; only nearness does

@@ -259,7 +259,7 @@ def _both_parts(found: list[Alike]) -> None:
     """Say of each quantity whether train and test are alike; drawn is what differs, or all where somebody asks."""
     from facessl import figures
 
-    everything = st.toggle("Draw also what is alike", key="data-alike-all") or all(a.different for a in found)
+    everything = st.toggle("Draw those that are alike, too", key="data-alike-all") or all(a.different for a in found)
     grid = st.grid(3, min_column_width=300, gap="small")
     for a in found:
         with grid.cell():
