@@ -24,10 +24,11 @@ from facessl.runs import Run, Status
 
 _LOCK_FD = "FACESSL_LOCK_FD"
 _POLL_SECONDS = 0.2
-_GRACE_SECONDS = 2.2  # for a stopped worker to save and end by itself; it shall be gone within 3 s
+_GRACE_SECONDS = 2.0  # for a stopped worker to save and end by itself; it shall be gone within 3 s
 _BEAT_SECONDS = 1.0  # so much working time at most is forgotten when a worker is killed
 _ROOM = 1 << 17  # bytes: a status and a traceback
 _saved_first: list[Callable[[], None]] = []  # see saving_first
+_breakable = threading.Event()  # a process works on one run
 _MISSED = 25  # tries to take a lock, _POLL_SECONDS / 10 apart: an onlooker may be looking at it just now
 
 
@@ -207,7 +208,7 @@ def _attend(run: Run, own_process: bool, done: threading.Event) -> None:
             _leave()
         if own_process and run.stop_requested():
             stopped_at = stopped_at or now
-            if now - stopped_at >= _GRACE_SECONDS:
+            if _breakable.is_set() or now - stopped_at >= _GRACE_SECONDS:
                 for save in list(_saved_first):
                     save()
                 end_at_once(run, state="stopped", message=runs.STOPPED)
@@ -225,6 +226,19 @@ def saving_first(save: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _saved_first.remove(save)
+
+
+@contextlib.contextmanager
+def breakable() -> Iterator[None]:
+    """Say that what is done meanwhile leaves nothing behind: a worker that is told to stop then ends without grace.
+
+    For imports and for reading into memory, which cannot look whether somebody wants a stop.
+    """
+    _breakable.set()
+    try:
+        yield
+    finally:
+        _breakable.clear()
 
 
 def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoReturn:

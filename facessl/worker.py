@@ -123,7 +123,8 @@ def _prepare(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _pretrain(run: Run, workspace: Path) -> dict[str, Any]:
-    from facessl import pretraining
+    with jobs.breakable():  # torch takes seconds
+        from facessl import pretraining
 
     result = pretraining.pretrain(run, workspace)
     if not distributed.launched().first:
@@ -132,7 +133,8 @@ def _pretrain(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _finetune(run: Run, workspace: Path) -> dict[str, Any]:
-    from facessl import finetuning
+    with jobs.breakable():  # torch takes seconds
+        from facessl import finetuning
 
     result = finetuning.finetune(run, workspace)
     if not distributed.launched().first:
@@ -177,8 +179,9 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import embeddings
 
     recipe: EmbedRecipe = run.recipe()
-    dataset = open_for(run, workspace, recipe.dataset)
-    device = devices.pick(recipe.device)
+    with jobs.breakable():
+        dataset = open_for(run, workspace, recipe.dataset)
+        device = devices.pick(recipe.device)
     run.update(device=device.name, message="Computing the embeddings.", step=0, steps=len(dataset.faces))
     start = time.monotonic()
     vectors = _vectors(run, recipe, workspace, dataset.faces)

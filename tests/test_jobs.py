@@ -5,10 +5,12 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 
 from facessl import runs
+from facessl.errors import RunError
 from facessl.runs import Run
 from facessl.studio import Studio
 from tests.tiny import make_set
@@ -107,3 +109,67 @@ def test_a_failure_is_one_sentence_and_frees_the_queue(studio: Studio) -> None:
     good = studio.start("pretrain", {**SMALL, "epochs": 1})
     wait(good, "finished", "failed")
     assert good.status().state == "finished", good.log_text()
+
+
+def test_a_pause_keeps_the_process_and_the_place(studio: Studio) -> None:
+    run = studio.start("pretrain", {**SMALL, "epochs": 2000})
+    with pytest.raises(RunError, match="nothing to pause"):
+        studio.pause(run.id)
+    wait_for_epoch(run, 1)
+    worker = worker_of(run)
+    studio.pause(run.id)
+    wait(run, "paused", seconds=10)
+    reached, before = len(run.metrics()), run.status()
+    time.sleep(2)
+    assert len(run.metrics()) == reached and run.status().seconds - before.seconds < 0.5
+    studio.resume(run.id)
+    wait_for_epoch(run, reached + 1)
+    assert worker_of(run) == worker and run.status().state == "running"
+    studio.pause(run.id)
+    wait(run, "paused", seconds=10)
+    studio.stop(run.id)
+    wait(run, "stopped", seconds=10)
+    assert not run.is_alive()
+
+
+def test_a_finished_run_goes_on_for_more_epochs(studio: Studio) -> None:
+    run = studio.start("pretrain", {**SMALL, "epochs": 2})
+    wait(run, "finished", "failed")
+    first = run.result()
+    with pytest.raises(RunError, match="is finished"):
+        studio.resume(run.id)
+    studio.resume(run.id, {"epochs": 3, "learning_rate": 2e-4})
+    assert run.result() == first
+    wait(run, "finished", "failed")
+    assert run.status().state == "finished", run.log_text()
+    assert [row["epoch"] for row in run.metrics()] == [0, 1, 2, 3]
+    assert run.config["changes"][0]["to"] == {"epochs": 3, "learning_rate": 2e-4}
+    assert run.result() != first
+
+
+def test_a_stop_while_torch_is_loaded_ends_the_process_within_three_seconds(studio: Studio) -> None:
+    run = studio.start("pretrain", {**SMALL, "epochs": 2000})
+    wait(run, "running")
+    assert run.written().message == "Starting."
+    studio.stop(run.id)
+    start = time.monotonic()
+    while run.is_alive():
+        assert time.monotonic() - start < 3
+        time.sleep(0.02)
+    assert run.status().state == "stopped"
+
+
+def test_the_helpers_of_a_killed_preparation_end_too(tmp_path: Path) -> None:
+    recipe = {"people": 40, "photos": 20, "workers": 2, "name": "many", "size": 64}
+    run = Studio(tmp_path).start("prepare", recipe)
+    deadline = time.monotonic() + 60
+    while run.status().step == 0:
+        assert time.monotonic() < deadline and run.is_alive(), run.log_text()
+        time.sleep(0.02)
+    worker = psutil.Process(worker_of(run))
+    helpers = worker.children(recursive=True)
+    assert len(helpers) >= 2
+    worker.kill()
+    _, left = psutil.wait_procs(helpers, timeout=5)
+    assert left == []
+    assert run.status().state == "interrupted"
