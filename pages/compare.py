@@ -16,7 +16,6 @@ from pages._shared.results import Score
 from pages._shared.widgets import empty_state, page_title, pick_dataset, run_name
 from pages._shared.words import count, label, percent
 
-
 _LINE = 24  # characters of a name that fit a line of its column, which leaves room for the figures on a phone
 
 
@@ -110,7 +109,8 @@ def table(scores: Sequence[Score], measure: str) -> None:
     if measure == "k-NN":
         del columns["Labels used"]  # none were
     st.dataframe(
-        columns, hide_index=True, row_height=_row_height(rows), height="content" if len(rows) <= 12 else "auto", alt=f"Runs and plain methods by {measure}",
+        columns, hide_index=True, row_height=_row_height(rows), height="content" if len(rows) <= 12 else "auto",
+        alt=f"Runs and plain methods by {measure}",
         column_config={
             "What": st.column_config.TextColumn(width="medium"),
             measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
