@@ -266,7 +266,7 @@ class DemoRecipe(Recipe):
 
     people: int = Field(24, ge=3, le=200, description="Generated people in the set.")
     photos: int = Field(40, ge=5, le=500, description="Photos of each.")
-    epochs: int = Field(26, ge=1, le=1000, description="Epochs of pre-training.")
+    epochs: int = Field(40, ge=1, le=1000, description="Epochs of pre-training.")
     batch_size: int = Field(32, ge=2, le=1024, description="Faces a step: small, for few faces and many steps.")
     finetune_epochs: int = Field(8, ge=1, le=1000, description="Epochs of fine-tuning.")
     image_size: int = Field(40, ge=32, le=224, description="Side of a view in pixels: small, for many epochs.")

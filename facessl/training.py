@@ -62,8 +62,8 @@ def compute_for(run: Run, recipe: TrainRecipe) -> Compute:
     known, processes = run.resolved(), distributed.launched().size
     precision, threads = recipe.precision, recipe.threads
     if known.get("device") == devices.pick(recipe.device).kind:
-        precision = known["precision"] if precision == "auto" else precision
-        threads = threads or (known["threads"] if known["processes"] == processes else 0)
+        precision = known.get("precision", "auto") if precision == "auto" else precision
+        threads = threads or (known.get("threads", 0) if known.get("processes") == processes else 0)
     # Processes with more threads than there are cores spend their time waiting for each other.
     return devices.compute(recipe.device, precision, threads or max(1, devices.cores() // processes))
 
