@@ -23,6 +23,7 @@ from facessl.errors import FaceSSLError, RunError, Stopped
 from facessl.runs import Run, Status
 
 _LOCK_FD = "FACESSL_LOCK_FD"
+_HELPER = "FACESSL_HELPER"
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 2.0  # for a stopped worker to save and end by itself; it shall be gone within 3 s
 _BEAT_SECONDS = 1.0  # so much working time at most is forgotten when a worker is killed
@@ -247,6 +248,7 @@ def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoRet
     Nothing is saved any more; what the run last saved is what it resumes from. A state that says already how the run
     ended stays.
     """
+    _end_children()  # first: one of them may write the status too
     give_room_back(run)
     with contextlib.suppress(OSError):  # a disk that cannot be written on cannot keep the process alive
         run.last_word(
@@ -255,12 +257,44 @@ def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoRet
     _leave()
 
 
-def _leave() -> NoReturn:
+@contextlib.contextmanager
+def with_helpers() -> Iterator[None]:
+    """Let the processes that are started meanwhile know that they help a worker; see ``helping``."""
+    os.environ[_HELPER] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_HELPER]
+
+
+@contextlib.contextmanager
+def helping(run: Run) -> Iterator[None]:
+    """End this process when it helps a worker of this machine and that is gone: nobody is left whom it could help."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_POLL_SECONDS):
+            if not run.path.is_dir() or not run.is_alive():
+                _leave()
+
+    if _HELPER in os.environ:
+        threading.Thread(target=watch, name="helping", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _end_children() -> None:
     import psutil
 
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
+
+
+def _leave() -> NoReturn:
+    _end_children()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -151,12 +151,19 @@ class Run:
 
     def update(self, **changes: Any) -> Status:
         """Write changes into the status, and the working time so far; for the run's worker only."""
-        with _WRITING:
+        with self._writing():
             return self._write(changes)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        # A worker and the first of its processes both write, and each keeps what the other wrote.
+        with _WRITING, open(self.path / "status.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def beat(self) -> None:
         """Write down the working time so far, if time counts."""
-        with _WRITING:
+        with self._writing():
             if self.written().counted_at is not None:
                 self._write({})
 

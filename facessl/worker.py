@@ -43,12 +43,13 @@ def take_part(workspace: Path, run_id: str) -> None:
     """Be one of the processes of a run that ``torchrun`` started; the first of them tells how the run ended."""
     run, world = runs.find(workspace, run_id), distributed.launched()
     try:
-        if world.first:
-            with _ends_told(run):
-                runs.write_json(run.path / "result.json", _WORK[run.kind](run, workspace))
-        else:
-            with contextlib.suppress(Stopped):
-                _WORK[run.kind](together.Onlooker(run.path), workspace)
+        with jobs.helping(run):
+            if world.first:
+                with _ends_told(run):
+                    runs.write_json(run.path / "result.json", _WORK[run.kind](run, workspace))
+            else:
+                with contextlib.suppress(Stopped):
+                    _WORK[run.kind](together.Onlooker(run.path), workspace)
     finally:
         distributed.leave()
 
@@ -87,7 +88,8 @@ def _carried_out(run: Run, workspace: Path, processes: int) -> dict[str, Any]:
     if processes == 1 or distributed.launched().size > 1:
         return _WORK[run.kind](run, workspace)
     (run.path / "result.json").unlink(missing_ok=True)
-    together.launch(workspace, run, processes)
+    with jobs.with_helpers():
+        together.launch(workspace, run, processes)
     return runs.read_json(run.path / "result.json")
 
 

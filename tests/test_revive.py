@@ -4,6 +4,7 @@ The runs wait for another one that this process holds, so that no worker ever lo
 """
 
 import gc
+import itertools
 import os
 import shutil
 import signal
@@ -260,6 +261,46 @@ def test_work_that_hangs_ends_within_three_seconds_of_a_stop(run: Run) -> None:
     assert run.written().state == "stopped" and run.written().message == runs.STOPPED
     assert not run.is_alive() and not (run.path / "room").exists()
     until(lambda: gone(child), seconds=2)
+
+
+def test_a_helper_ends_with_its_worker(run: Run) -> None:
+    code = "import sys, time; from pathlib import Path; from facessl import jobs; from facessl.runs import Run\n"
+    code += "with jobs.helping(Run(Path(sys.argv[1]))): print(flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", code, str(run.path)]
+    with jobs.held(run), jobs.with_helpers():
+        helper = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        assert helper.stdout
+        helper.stdout.readline()
+        time.sleep(0.5)
+        assert helper.poll() is None
+    assert helper.wait(3) == 0
+    alone = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)  # torchrun's own ones have no worker
+    assert alone.stdout
+    alone.stdout.readline()
+    time.sleep(0.5)
+    assert alone.poll() is None
+    alone.kill()
+    alone.wait()
+
+
+def test_two_processes_that_write_the_status_keep_each_others_words(run: Run) -> None:
+    code = "import sys; from pathlib import Path; from facessl.runs import Run; run = Run(Path(sys.argv[1])); input()\n"
+    code += "for n in range(300): run.update(**{sys.argv[2]: n + 1})"
+    pipe = subprocess.PIPE
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, str(run.path), name], cwd=ROOT, stdin=pipe, text=True)
+        for name in ("step", "epoch")
+    ]
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    seen = [(0, 0)]
+    while any(writer.poll() is None for writer in writers):
+        status = run.written()
+        seen.append((status.step, status.epoch))
+    assert (run.written().step, run.written().epoch) == (300, 300)
+    assert all(before[i] <= after[i] for before, after in itertools.pairwise(seen) for i in (0, 1))
 
 
 def test_what_other_threads_write_does_not_undo_the_last_word(run: Run) -> None:
