@@ -94,18 +94,18 @@ class _NTXent(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
         z, lse = ctx.saved_tensors
         mine, temperature = ctx.mine, ctx.temperature
-        with torch.autocast(z.device.type, enabled=False):
-            gradient = torch.zeros_like(z)
-            gradient[mine] = z[mine].roll((mine.stop - mine.start) // 2, 0).mul_(-2)
-            scratch = _largest_block(z, mine)
-            for rows, columns, mirrored, logits in _blocks_of_logits(z, mine, temperature):
-                p = torch.sub(logits, lse[rows, None], out=_corner(scratch, logits.shape)).exp_()
-                p += logits.sub_(lse[columns]).exp_()
-                gradient[rows].addmm_(p, z[columns])
-                if mirrored:
-                    gradient[columns].addmm_(p.T, z[rows])
-            # The mean over all M rows, times the processes over whose gradients an average will be taken.
-            return gradient[mine].mul_(upstream / (temperature * (mine.stop - mine.start))), None
+        gradient = torch.zeros_like(z)
+        gradient[mine] = z[mine].roll((mine.stop - mine.start) // 2, 0).mul_(-2)
+        scratch = _largest_block(z, mine)
+        # In place or into `out`, where autocast, which may still be on here, changes no type.
+        for rows, columns, mirrored, logits in _blocks_of_logits(z, mine, temperature):
+            p = torch.sub(logits, lse[rows, None], out=_corner(scratch, logits.shape)).exp_()
+            p += logits.sub_(lse[columns]).exp_()
+            gradient[rows].addmm_(p, z[columns])
+            if mirrored:
+                gradient[columns].addmm_(p.T, z[rows])
+        # The mean over all M rows, times the processes over whose gradients an average will be taken.
+        return gradient[mine].mul_(upstream / (temperature * (mine.stop - mine.start))), None
 
 
 def _blocks_of_logits(z: Tensor, mine: slice, temperature: float) -> Iterator[tuple[slice, slice, bool, Tensor]]:
