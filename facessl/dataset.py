@@ -107,6 +107,18 @@ class FaceDataset:
         """Return the labels of these face rows, -1 where nobody has said."""
         return self.crops["label"].to_numpy()[rows]
 
+    def summary(self) -> dict[str, Any]:
+        """Return the set as it stands in a row: dataset, people, photos, faces, those of each split, source.
+
+        The table is read only where people corrected something: of a hundred sets this is a matter of milliseconds.
+        """
+        made = self.info["counts"]
+        photos, splits = made["photos"], made["splits"]
+        if self.edits:
+            photos, splits = len(self.table), {split: len(self.rows(split)) for split in SPLITS}
+        numbers = {"people": len(self.people), "photos": photos, "faces": sum(splits.values()), **splits}
+        return {"dataset": self.name, **numbers, "source": self.info["recipe"]["source"]}
+
 
 def open_for(run: Run, workspace: Path, name: str) -> FaceDataset:
     """Return a set as a run saw it when it was made: corrections that came later would change what it resumes."""

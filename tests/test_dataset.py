@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facessl import edits
 from facessl.dataset import FaceDataset, list_datasets, open_dataset
 from facessl.errors import DatasetError
 from tests.tiny import make_set
@@ -63,3 +64,16 @@ def test_opening_reads_no_faces(tmp_path: Path) -> None:
     (folder / "dataset.json").write_text(json.dumps({"people": ["Anna"], "recipe": {"size": 40}}))
     light = open_dataset(tmp_path, "light")
     assert (light.people, light.size) == (["Anna"], 40)
+
+
+def test_the_summary_is_of_the_set_as_it_stands(tmp_path: Path) -> None:
+    path = make_set(tmp_path, people=3, photos=10, unnamed=4) / "dataset.json"
+    splits = {"unlabelled": 4, "train": 24, "val": 3, "test": 3}
+    counts = {"photos": 34, "faces": 34, "splits": splits}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "counts": counts}))
+    made = {"dataset": "tiny", "people": 3, "photos": 34, "faces": 34, **splits, "source": "synthetic"}
+    dataset = open_dataset(tmp_path, "tiny")
+    assert dataset.summary() == made
+    edits.append(dataset.path, dataset.table, "exclude", person="Person 1")  # 8 train, 1 val, 1 test
+    left = {"people": 2, "faces": 24, "train": 16, "val": 2, "test": 2}
+    assert open_dataset(tmp_path, "tiny").summary() == {**made, **left}

@@ -401,3 +401,17 @@ def test_tight_crops_are_prepared(real_data: Path, tmp_path: Path) -> None:
     dataset = prepare(tmp_path, source="folder", path=str(make_zip(tmp_path / "photos.zip", photos)), workers=2)
     assert (dataset.table["status"] == "kept").mean() > 0.93
     assert len(dataset.people) >= 5
+
+
+@pytest.mark.parametrize("tracker", ["_chunks.watch_semaphores()", "None"])
+def test_what_is_killed_leaves_no_word_of_semaphores_in_the_log(tracker: str) -> None:
+    code = f"""
+import multiprocessing, os
+from facessl.preparation import _chunks
+{tracker}
+kept = multiprocessing.get_context("spawn").Semaphore()
+os.kill(os.getpid(), 9)
+"""
+    # What tidies up outlives the process and holds the pipe: this waits for it.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ("leaked semaphore" in done.stderr) == (tracker == "None")

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,8 @@ class Crew:
         self._workers = recipe.workers or devices.cores()
         spawn = multiprocessing.get_context("spawn")  # a fork would copy threads' locks
         few = photos < _FEW
+        if not few:
+            watch_semaphores()
         self._pool = None if few else ProcessPoolExecutor(self._workers, mp_context=spawn, initializer=_join_crew)
 
     def __enter__(self) -> "Crew":
@@ -79,6 +82,24 @@ class Crew:
                         "resume this, or use fewer workers."
                     ) from error
                 yield at_work.pop(future)
+
+
+def watch_semaphores() -> None:
+    """Start Python's process that tidies up semaphores, and have it do so in silence.
+
+    After ``kill -9`` it would write into the run's log that they had leaked, which nobody has to know: it is what
+    tidies them up.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    quiet = "ignore::UserWarning:multiprocessing.resource_tracker"
+    os.environ["PYTHONWARNINGS"] = f"{before},{quiet}" if before else quiet
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _join_crew() -> None:
