@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from facessl.errors import ImageError, SourceError
 from facessl.sources import Photo, Source, allowed
+from facessl.sources._layout import understand
 from facessl.sources.folder import Options, check, open_source
 
 
@@ -244,6 +245,11 @@ def test_folders_of_years_are_looked_through_and_that_is_said(make) -> None:
 def test_where_the_folders_above_may_be_people_they_are(paths: tuple[str, ...], make) -> None:
     people, _ = understood(make, *paths)
     assert people == {path: path.split("/")[0] for path in paths}
+
+
+def test_photos_called_by_a_number_are_no_folders_of_a_year() -> None:
+    photos, _ = understand(["7", "2019/Anna/8"], "auto")
+    assert [(photo.path, photo.person) for photo in photos] == [("2019/Anna/8", "2019"), ("7", None)]
 
 
 def test_blanks_about_a_name_are_no_part_of_it_and_joining_is_said(make) -> None:
