@@ -1,13 +1,14 @@
-"""A run, live: state, progress, what it says, stop and resume, and its log."""
+"""A run, live: state, progress, what it says, pause, stop and resume, and its log."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
-from facessl.runs import ACTIVE, RESUMABLE, Run, Status
+from facessl.runs import ACTIVE, PAUSABLE, RESUMABLE, Run, Status
 from pages._shared.backend import studio
 from pages._shared.widgets import shown_errors, state_badge
-from pages._shared.words import duration, plain
+from pages._shared.words import count, duration, plain
 
 
 def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, every: float = 2.0) -> Status:
@@ -34,51 +35,65 @@ def _panel(run: Run, draw: Callable[[Run], None] | None, key: str, was_live: boo
 
 
 def run_header(run: Run, status: Status, *, key: str) -> None:
-    """Show a run's name, state, progress and figures, with the button that fits its state."""
+    """Show a run's name, state, progress and figures, with the buttons that fit its state."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{run.title}**", width="content")
         with st.container(width="content"):
             state_badge(status.state)
         st.space("stretch")
-        run_button(run, status, key=key)
+        run_buttons(run, status, key=key)
         if status.state not in ACTIVE:
             delete_button(run, status, key=key)
     if status.state in ACTIVE:
-        st.progress(progress_share(status), text=status.message or "Starting.")
-        st.caption(progress_text(status))
+        st.progress(progress_share(status), text=plain(status.message) or "Starting.")
+        st.caption(" · ".join(part for part in (plain(status.notice), progress_text(status)) if part))
     elif status.state == "failed":
         st.error(plain(status.error) or "It failed without saying why; its log below may.", icon=":material/error:")
     elif status.state in RESUMABLE:
-        st.info(f"{status.message} Its work is kept: **Resume** goes on from there.", icon=":material/info:")
+        st.info(f"{plain(status.message)} Its work is kept: **Resume** goes on from there.", icon=":material/info:")
     elif figures := progress_text(status):
         st.caption(figures)
 
 
-def run_button(run: Run, status: Status, *, key: str) -> None:
-    """Draw Stop or Resume, whichever the state allows."""
+def run_buttons(run: Run, status: Status, *, key: str) -> None:
+    """Draw Pause, Resume and Stop, as far as the state and the kind allow."""
+    if status.state == "running" and run.kind in PAUSABLE:
+        # It waits after the step in hand, which on a CPU can take a while.
+        pausing = run.pause_requested()
+        label = "Pausing" if pausing else "Pause"
+        _button(label, ":material/pause:", studio().pause, run, key=f"{key}-pause", disabled=pausing)
+    if status.state in ("paused", *RESUMABLE):
+        _button("Resume", ":material/play_arrow:", studio().resume, run, key=f"{key}-resume", primary=True)
     if status.state in ACTIVE:
         stopping = status.state == "stopping"
         label = "Stopping" if stopping else "Stop"
-        if st.button(label, icon=":material/stop:", key=f"{key}-stop-{run.id}", disabled=stopping):
-            with shown_errors():
-                studio().stop(run.id)
-                st.rerun()
-    elif status.state in RESUMABLE and st.button(
-        "Resume", icon=":material/play_arrow:", key=f"{key}-resume-{run.id}", type="primary"
-    ):
+        _button(label, ":material/stop:", studio().stop, run, key=f"{key}-stop", disabled=stopping)
+
+
+def _button(
+    label: str, icon: str, act: Callable[[str], object], run: Run, *, key: str, disabled: bool = False,
+    primary: bool = False,
+) -> None:  # fmt: skip
+    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    if st.button(label, icon=icon, key=f"{key}-{run.id}", disabled=disabled, type=kind):
         with shown_errors():
-            studio().resume(run.id)
+            act(run.id)
             st.rerun()
 
 
 def delete_button(run: Run, status: Status, *, key: str) -> None:
-    """Offer to delete a run and what it learnt; one click is not enough."""
+    """Offer to delete a run, what it learnt and what builds on it; one click is not enough."""
     made = run.kind == "prepare" and status.state == "finished"
     with st.popover("", icon=":material/delete:", type="tertiary", help="Delete this run"):
         st.markdown("The set that it made stays." if made else "Its figures and what it learnt are gone then.")
-        if st.button("Delete it", type="primary", key=f"{key}-delete-{run.id}"):
+        users = studio().dependants(run.id)
+        if users:
+            listed = "\n".join(f"- {plain(user.title)}" for user in users)
+            st.markdown(f"What builds on it goes as well:\n{listed}")
+        label = f"Delete {count(len(users) + 1, 'run')}" if users else "Delete it"
+        if st.button(label, type="primary", key=f"{key}-delete-{run.id}"):
             with shown_errors():
-                studio().delete(run.id)
+                studio().delete(run.id, with_dependants=True)
                 st.rerun()
 
 

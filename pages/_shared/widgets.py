@@ -62,7 +62,8 @@ def empty_state(text: str, *, page: str, link: str, icon: str = ":material/arrow
 
 def state_badge(state: str) -> None:
     """Show a run's state as a small coloured word."""
-    word, color, icon = STATES[state]
+    # A worker of another version may be in a state that this app has no word for.
+    word, color, icon = STATES.get(state, (state.capitalize(), "gray", ":material/circle:"))
     st.badge(word, color=color, icon=icon)
 
 

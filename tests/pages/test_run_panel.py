@@ -1,0 +1,100 @@
+"""The panel of a run offers what its state and kind allow, and says what befell it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from facessl import jobs, runs
+from facessl.config import EmbedRecipe, PretrainRecipe
+from facessl.runs import Run
+from tests.pages.made import words
+
+PANEL = """
+from facessl import runs
+from facessl.config import default_workspace
+from pages._shared.run_panel import run_panel
+for run in runs.list_all(default_workspace()):
+    if run.kind in {kinds}:
+        run_panel(run, key="t")
+"""
+
+
+@pytest.fixture
+def learning(empty_workspace: Path) -> Run:
+    return runs.create(empty_workspace, "pretrain", PretrainRecipe(), title="it learns")
+
+
+@pytest.fixture
+def living(learning: Run) -> Iterator[Run]:
+    with jobs.held(learning):
+        learning.update(state="running", message="Epoch 2 of 5.", step=1, steps=4)
+        yield learning
+
+
+def panel(*kinds: str) -> AppTest:
+    app = AppTest.from_string(PANEL.format(kinds=kinds or ("pretrain",)), default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def buttons(app: AppTest) -> dict[str, bool]:
+    """Return the labels of the buttons that can be pressed (True) or not."""
+    return {button.label: not button.disabled for button in app.button}
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_running_one_can_be_paused_and_stopped(living: Run) -> None:
+    app = panel()
+    assert buttons(app) == {"Pause": True, "Stop": True}
+    press(app, "Pause")
+    assert living.pause_requested()
+    assert buttons(app) == {"Pausing": False, "Stop": True}
+
+
+def test_a_paused_one_goes_on_or_stops(living: Run) -> None:
+    living.request_pause()
+    living.update(state="paused", message="Paused; it keeps its place and its memory.")
+    app = panel()
+    assert buttons(app) == {"Resume": True, "Stop": True}
+    press(app, "Resume")
+    assert not living.pause_requested()
+    living.update(state="running")
+    press(panel(), "Stop")
+    assert living.stop_requested() and buttons(panel()) == {"Stopping": False}
+
+
+def test_a_map_cannot_be_paused_and_a_waiting_run_only_leaves_the_queue(empty_workspace: Path, living: Run) -> None:
+    living.update(state="queued", message="1st in the queue, behind: another.")
+    assert buttons(panel()) == {"Stop": True}
+    mapping = runs.create(empty_workspace, "embed", EmbedRecipe(), title="a map")
+    with jobs.held(mapping):
+        mapping.update(state="running")
+        assert buttons(panel("embed")) == {"Stop": True}
+
+
+def test_a_run_that_died_twice_says_so_and_can_be_resumed(learning: Run) -> None:
+    said = "Its process ended twice in epoch 7; look at the log, then resume it."
+    learning.update(state="interrupted", message=said)
+    app = panel()
+    assert said in words(app) and buttons(app)["Resume"]
+
+
+def test_a_run_that_came_back_says_so(living: Run) -> None:
+    living.update(notice="Taken up again after its process ended.")
+    assert "Taken up again after its process ended." in words(panel())
+
+
+def test_deleting_names_what_goes_as_well(empty_workspace: Path, learning: Run) -> None:
+    learning.update(state="finished")
+    child = runs.create(empty_workspace, "embed", EmbedRecipe(model=learning.id), title="a map_of it")
+    app = panel()
+    assert "a map\\_of it" in words(app)
+    press(app, "Delete 2 runs")
+    assert not learning.path.exists() and not child.path.exists()

@@ -1,0 +1,92 @@
+"""What pages ask of the studio about runs: words, dependants, deletion, and refusals in one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from facessl import jobs, runs
+from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe
+from facessl.errors import FaceSSLError, RecipeError, RunError
+from facessl.runs import Run
+from facessl.studio import Studio
+from tests.tiny import make_set
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    return Studio(tmp_path)
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> dict[str, Run]:
+    """A pre-training; a fine-tuning of it with a map; a run that waited for the pre-training; and a stranger."""
+    first = runs.create(tmp_path, "pretrain", PretrainRecipe(), title="first")
+    tuned = runs.create(tmp_path, "finetune", FinetuneRecipe(init=first.id), title="tuned")
+    mapped = runs.create(tmp_path, "embed", EmbedRecipe(model=tuned.id), title="mapped")
+    after = runs.create(tmp_path, "embed", EmbedRecipe(), title="after", after=[first.id])
+    stranger = runs.create(tmp_path, "pretrain", PretrainRecipe(), title="stranger")
+    return {run.title: run for run in (first, tuned, mapped, after, stranger)}
+
+
+def test_dependants_are_children_and_their_children(studio: Studio, family: dict[str, Run]) -> None:
+    assert [run.title for run in studio.dependants(family["first"].id)] == ["after", "mapped", "tuned"]
+    assert [run.title for run in studio.dependants(family["tuned"].id)] == ["mapped"]
+    assert studio.dependants(family["stranger"].id) == []
+
+
+def test_a_run_is_deleted_with_what_builds_on_it_only_when_asked(studio: Studio, family: dict[str, Run]) -> None:
+    with pytest.raises(RunError, match="builds on this run"):
+        studio.delete(family["first"].id)
+    with jobs.held(family["mapped"]), pytest.raises(RunError, match="is still running"):
+        studio.delete(family["first"].id, with_dependants=True)
+    assert len(studio.runs()) == 5
+    studio.delete(family["first"].id, with_dependants=True)
+    assert [run.title for run in studio.runs()] == ["stranger"]
+
+
+def test_a_run_has_another_title_and_a_note(studio: Studio, family: dict[str, Run]) -> None:
+    studio.rename(family["first"].id, "the best")
+    studio.note(family["first"].id, "Shown to the board.")
+    found = studio.run(family["first"].id)
+    assert (found.title, found.note) == ("the best", "Shown to the board.")
+    with pytest.raises(RunError, match="at most 120"):
+        studio.rename(found.id, "x" * 200)
+
+
+def test_only_what_runs_and_learns_can_be_paused(studio: Studio, family: dict[str, Run]) -> None:
+    with pytest.raises(RunError, match="stopped, so there is nothing to pause"):
+        studio.pause(family["first"].id)
+    with pytest.raises(RunError, match="Only pre-training and fine-tuning"):
+        studio.pause(family["mapped"].id)
+    with jobs.held(family["first"]):
+        family["first"].update(state="running")
+        studio.pause(family["first"].id)
+        assert family["first"].pause_requested()
+        assert studio.resume(family["first"].id) == family["first"]
+        assert not family["first"].pause_requested()
+        with pytest.raises(RunError, match="already being worked on"):
+            studio.resume(family["first"].id)
+
+
+def test_changes_that_cannot_be_start_nothing(studio: Studio, tmp_path: Path) -> None:
+    make_set(tmp_path)
+    run = runs.create(tmp_path, "pretrain", PretrainRecipe(dataset="tiny"), title="it learns")
+    before = (run.path / "config.json").read_text()
+    for changes in ({"epochs": 0}, {"device": "cuda:99"}, {"image_size": 64}, {"nonsense": 1}):
+        with pytest.raises(RecipeError) as refused:
+            studio.resume(run.id, changes)
+        assert "\n" not in str(refused.value)
+    assert (run.path / "config.json").read_text() == before
+    assert not run.is_alive() and run.status().attempts == 0
+
+
+def test_the_queue_is_what_everybody_sees(studio: Studio, family: dict[str, Run], tmp_path: Path) -> None:
+    with jobs.held(family["first"]), jobs.turn(tmp_path, family["first"], ["cpu"]):
+        assert studio.queue() == Studio(tmp_path).queue() == [jobs.Place("cpu", 0, family["first"])]
+    assert studio.queue() == []
+
+
+def test_every_refusal_is_one_of_ours(studio: Studio) -> None:
+    for ask in (studio.pause, studio.resume, studio.stop, studio.delete, studio.dependants):
+        with pytest.raises(FaceSSLError, match="There is no run"):
+            ask("nothing")
