@@ -161,6 +161,11 @@ class Run:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def say(self, message: str) -> None:
+        """Write what it is doing now, if that is not written there already."""
+        if self.written().message != message:
+            self.update(message=message)
+
     def beat(self) -> None:
         """Write down the working time so far, if time counts."""
         with self._writing():

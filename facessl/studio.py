@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import config, dataset, demo, edits, jobs, preparation, presets, registry, resolve, runs
+from facessl import config, dataset, demo, edits, jobs, preparation, presets, registry, resolve, runs, turns
 from facessl.config import DemoRecipe, ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
 from facessl.edits import Action
 from facessl.errors import FaceSSLError, RunError
-from facessl.jobs import Place
 from facessl.kept import Kept
 from facessl.preparation import PhotoReader
 from facessl.runs import Run
+from facessl.turns import Place
 
 _WATCH_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ class Studio:
 
     def queue(self) -> list[Place]:
         """Return who works and who waits, in every queue, in the order of their turns."""
-        return jobs.queue(self.workspace)
+        return turns.queue(self.workspace)
 
     def stop(self, run_id: str) -> None:
         """Ask a run to stop; it keeps its state."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facessl import devices, distributed, jobs, runs, together
+from facessl import devices, distributed, jobs, runs, together, turns
 from facessl.config import EmbedRecipe, FinetuneRecipe
 from facessl.dataset import open_for
 from facessl.errors import FaceSSLError, Stopped
@@ -75,7 +75,7 @@ def _in_turn(run: Run, workspace: Path) -> None:
     jobs.wait_for_parents(workspace, run)
     recipe = run.config["recipe"]
     queues = devices.queues(recipe.get("device", "cpu"))
-    with jobs.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
+    with turns.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
         run.update(state="running", message="Starting.", started=runs.now())
         with runs.timed(run):
             result = _carried_out(run, workspace, recipe.get("processes", 1))

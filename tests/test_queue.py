@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from facessl import jobs, runs
+from facessl import jobs, runs, turns
 from facessl.config import EmbedRecipe
 from facessl.errors import Stopped
 from facessl.runs import Run
@@ -36,7 +36,7 @@ class Worker(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with jobs.held(self.own), jobs.turn(self.workspace, self.own, self.queues, self.count) as taken:
+        with jobs.held(self.own), turns.turn(self.workspace, self.own, self.queues, self.count) as taken:
             self.got = taken
             self.go.wait(30)
 
@@ -54,7 +54,7 @@ def worker(tmp_path: Path, make_run: MakeRun) -> Iterator[Callable[..., Worker]]
     def start(title: str, queues: list[str], count: int = 1) -> Worker:
         made.append(Worker(tmp_path, make_run(title), queues, count))
         one = made[-1]
-        one.until(lambda: any(place.run == one.own for place in jobs.queue(tmp_path)))
+        one.until(lambda: any(place.run == one.own for place in turns.queue(tmp_path)))
         return one
 
     yield start
@@ -67,13 +67,13 @@ def worker(tmp_path: Path, make_run: MakeRun) -> Iterator[Callable[..., Worker]]
 ONE_WORKER = """
 import os, sys, time
 from pathlib import Path
-from facessl import jobs
+from facessl import jobs, turns
 from facessl.runs import Run
 workspace, run_id = Path(sys.argv[1]), sys.argv[2]
 run = Run(workspace / "runs" / run_id)
 print(flush=True)
 input()
-with jobs.held(run), jobs.turn(workspace, run, ["cpu"]):
+with jobs.held(run), turns.turn(workspace, run, ["cpu"]):
     working = os.open(workspace / "working", os.O_CREAT | os.O_EXCL)  # fails where another works
     time.sleep(0.05)
     os.close(working)
@@ -107,12 +107,12 @@ def test_a_later_ticket_has_a_higher_number_whatever_the_clock_says(
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     worker("second", ["cpu"])
-    assert [(place.position, place.run.title) for place in jobs.queue(tmp_path)] == [(0, "first"), (1, "second")]
+    assert [(place.position, place.run.title) for place in turns.queue(tmp_path)] == [(0, "first"), (1, "second")]
 
 
 def test_everybody_sees_who_waits_behind_whom(tmp_path: Path, worker: Callable[..., Worker]) -> None:
     first, second, third = (worker(title, ["cpu"]) for title in ("first", "second", "third"))
-    seen = [(place.queue, place.position, place.run.title) for place in jobs.queue(tmp_path)]
+    seen = [(place.queue, place.position, place.run.title) for place in turns.queue(tmp_path)]
     assert seen == [("cpu", 0, "first"), ("cpu", 1, "second"), ("cpu", 2, "third")]
     third.until(lambda: third.own.status().message == "2nd in the queue, behind: second.")
     second.until(lambda: second.own.status().message == "1st in the queue, behind: first.")
@@ -161,14 +161,14 @@ def test_a_waiting_run_can_leave_the_queue_at_once(
     run = make_run("waiting")
     threading.Timer(0.3, run.request_stop).start()
     start = time.monotonic()
-    with pytest.raises(Stopped), jobs.held(run), jobs.turn(tmp_path, run, ["cpu"]):
+    with pytest.raises(Stopped), jobs.held(run), turns.turn(tmp_path, run, ["cpu"]):
         pytest.fail("two work at once")
     assert time.monotonic() - start < 1.3
-    assert [place.run.title for place in jobs.queue(tmp_path)] == ["first"]
+    assert [place.run.title for place in turns.queue(tmp_path)] == ["first"]
 
 
 @pytest.mark.parametrize(
     ("number", "word"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")]
 )
 def test_places_are_said_as_people_say_them(number: int, word: str) -> None:
-    assert jobs._ordinal(number) == word
+    assert turns._ordinal(number) == word

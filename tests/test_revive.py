@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from facessl import jobs, runs
+from facessl import jobs, runs, turns
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RunError
 from facessl.runs import Run
@@ -99,6 +99,19 @@ def test_it_comes_back_once_and_a_second_death_leaves_a_sentence(waiting: Run, t
     kill(waiting)
     assert jobs.revive(tmp_path) == []
     assert waiting.status().message.startswith("Its process ended 3 times in epoch 7")
+
+
+def test_a_paused_run_that_died_comes_back_paused(waiting: Run, tmp_path: Path) -> None:
+    waiting.request_pause()
+    waiting.update(state="paused")
+    kill(waiting)
+    assert jobs.revive(tmp_path) == [waiting]
+    until(lambda: works(waiting))
+    assert waiting.pause_requested()
+    waiting.request_stop()
+    until(lambda: not waiting.is_alive())
+    Studio(tmp_path).resume(waiting.id)
+    assert not waiting.pause_requested() and not waiting.stop_requested()
 
 
 def test_in_a_later_epoch_it_comes_back_again(waiting: Run, tmp_path: Path) -> None:
@@ -198,7 +211,7 @@ def test_a_worker_whose_run_is_deleted_ends(waiting: Run, tmp_path: Path) -> Non
     worker = worker_of(waiting)
     shutil.rmtree(waiting.path)
     assert until(lambda: gone(worker)) < 3
-    assert jobs.queue(tmp_path) == []
+    assert turns.queue(tmp_path) == []
 
 
 def test_a_killed_app_leaves_its_runs_going_and_the_next_finds_them(tmp_path: Path, parent: Run) -> None:

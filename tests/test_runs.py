@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facessl import jobs, runs
+from facessl import jobs, runs, turns
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RecipeError, RunError, Stopped
 from facessl.runs import Run
@@ -83,9 +83,9 @@ def test_a_run_is_alive_exactly_while_a_process_holds_it(run: Run) -> None:
 
 def test_a_stop_is_seen_and_the_wait_for_a_turn_ends(run: Run, tmp_path: Path) -> None:
     other = runs.create(tmp_path, "embed", EmbedRecipe(), title="Other")
-    with jobs.held(other), jobs.turn(tmp_path, other, ["cpu"]):
+    with jobs.held(other), turns.turn(tmp_path, other, ["cpu"]):
         run.request_stop()
-        with pytest.raises(Stopped), jobs.held(run), jobs.turn(tmp_path, run, ["cpu"]):
+        with pytest.raises(Stopped), jobs.held(run), turns.turn(tmp_path, run, ["cpu"]):
             pytest.fail("the queue let two runs work at once")
     assert list((tmp_path / "queue" / "cpu").iterdir()) == []
 
@@ -95,7 +95,7 @@ def test_the_ticket_of_a_killed_run_blocks_nobody(run: Run, tmp_path: Path) -> N
     folder.mkdir(parents=True)
     (folder / f"{1:020d}-{run.id}").touch()  # its worker is gone: nobody holds the lock
     other = runs.create(tmp_path, "embed", EmbedRecipe(), title="Other")
-    with jobs.held(other), jobs.turn(tmp_path, other, ["cpu"]):
+    with jobs.held(other), turns.turn(tmp_path, other, ["cpu"]):
         assert [t.name.split("-", 1)[1] for t in folder.iterdir()] == [other.id]
 
 
@@ -103,7 +103,7 @@ def test_a_resumed_run_does_not_wait_behind_its_own_lost_ticket(run: Run, tmp_pa
     folder = tmp_path / "queue" / "cpu"
     folder.mkdir(parents=True)
     (folder / f"{1:020d}-{run.id}").touch()
-    with jobs.held(run), jobs.turn(tmp_path, run, ["cpu"]):
+    with jobs.held(run), turns.turn(tmp_path, run, ["cpu"]):
         assert len(list(folder.iterdir())) == 1
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facessl import jobs, runs
+from facessl import jobs, runs, turns
 from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe
 from facessl.errors import FaceSSLError, RecipeError, RunError
 from facessl.runs import Run
@@ -81,8 +81,8 @@ def test_changes_that_cannot_be_start_nothing(studio: Studio, tmp_path: Path) ->
 
 
 def test_the_queue_is_what_everybody_sees(studio: Studio, family: dict[str, Run], tmp_path: Path) -> None:
-    with jobs.held(family["first"]), jobs.turn(tmp_path, family["first"], ["cpu"]):
-        assert studio.queue() == Studio(tmp_path).queue() == [jobs.Place("cpu", 0, family["first"])]
+    with jobs.held(family["first"]), turns.turn(tmp_path, family["first"], ["cpu"]):
+        assert studio.queue() == Studio(tmp_path).queue() == [turns.Place("cpu", 0, family["first"])]
     assert studio.queue() == []
 
 
