@@ -635,7 +635,7 @@ def test_very_many_people_are_counted_by_their_photos(empty_workspace: Path) -> 
     rewrite(empty_workspace)
     app = open_view("Overview")
     assert not app.exception
-    assert values(figure_of(app, "data-people")["data"][0]["y"])[0] == 400
+    assert values(figure_of(app, "data-people")["data"][0]["x"])[0] == 400
 
 
 # -- how a face was found ----------------------------------------------------------------------------------------
