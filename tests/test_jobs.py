@@ -1,18 +1,16 @@
 """Real worker processes: they outlive their starter, stop when asked, and survive a kill."""
 
-import os
-import signal
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from safetensors.torch import load_file
 
 from facessl import runs
 from facessl.errors import RunError
 from facessl.runs import Run
 from facessl.studio import Studio
+from tests.proofs import kills
 from tests.tiny import make_set
 
 SMALL = {
@@ -86,20 +84,10 @@ def test_stop_then_resume(studio: Studio) -> None:
     assert epochs == list(range(len(epochs)))
 
 
-def test_killed_at_any_moment_it_resumes_to_the_same_weights(studio: Studio) -> None:
-    undisturbed = studio.start("pretrain", {**SMALL, "epochs": 12})
-    wait(undisturbed, "finished", "failed")
-    killed = studio.start("pretrain", {**SMALL, "epochs": 12})
-    for epoch in (1, 4, 8):
-        wait_for_epoch(killed, epoch)
-        os.kill(worker_of(killed), signal.SIGKILL)
-        wait(killed, "interrupted", seconds=10)
-        studio.resume(killed.id)
-    wait(killed, "finished", "failed")
-    assert killed.status().state == "finished", killed.log_text()
-    expected, found = (load_file(r.path / "model.safetensors") for r in (undisturbed, killed))
-    assert all((expected[name] == found[name]).all() for name in expected)
-    assert [row["epoch"] for row in killed.metrics()] == list(range(13))
+def test_killed_at_five_moments_it_goes_on_to_the_same_weights(studio: Studio) -> None:
+    # Twenty, with ResNet18 in bf16 on two threads: python -m tests.proofs.kills
+    struck = kills.prove(studio, 5, **SMALL, epochs=30)
+    assert any(epoch > 0 for _, epoch in struck)
 
 
 def test_a_failure_is_one_sentence_and_frees_the_queue(studio: Studio) -> None:
