@@ -443,6 +443,8 @@ def test_a_refused_photo_is_looked_at_and_kept(table: pd.DataFrame, empty_worksp
     app = click(app, "data-keep")
     assert Studio(empty_workspace).dataset("tiny").table["status"][21] == "kept"
     assert "Photo 21 kept after all." in words(app)
+    undo = [button.key for button in app.button if (button.key or "").startswith("data-undo-last")]
+    assert undo == ["data-undo-last-photo"]  # in the dialog, and not on the tab beneath it
 
 
 def test_a_refused_photo_says_which_file_it_is(table: pd.DataFrame) -> None:
