@@ -53,14 +53,14 @@ def bench(dataset: FaceDataset) -> None:
             help="What the network sees. Training on a CPU uses 64 by default. Blur is measured in these pixels.",
         )  # fmt: skip
         recipe = pick_recipe()
-        if recipe is not None:
-            why_table(recipe)
     if recipe is None:
         return
     with pictures:
         show_pair(face, recipe, size)
+        show_more(face, recipe, size)
         likeness = st.container(border=True)
-        show_steps(face, recipe, size)
+    show_steps(face, recipe, size)
+    why_of_each(recipe)
     with likeness:  # last: measuring takes seconds, and everything else is there meanwhile
         show_likeness(dataset, recipe, size)
 
@@ -147,7 +147,7 @@ def save_preset(name: str, recipe: ViewRecipe) -> None:
                 st.session_state[NEXT_PRESET] = kept
                 st.session_state["views-saved"] = times + 1
                 st.toast(f"Saved as {plain(kept)}.", icon=":material/check:")
-                st.rerun(scope="fragment")
+                st.rerun()
 
 
 def delete_preset(name: str) -> None:
@@ -157,18 +157,19 @@ def delete_preset(name: str) -> None:
         if st.button(f"Delete {plain(name)}", type="primary", key=f"views-delete-{name}"):
             with shown_errors():
                 studio().delete_preset(name)
-                st.rerun(scope="fragment")
+                st.rerun()
 
 
-def why_table(recipe: ViewRecipe) -> None:
+def why_of_each(recipe: ViewRecipe) -> None:
     """Say of each setting what it is here, what it may be, and why there is such a thing."""
     with st.expander("What each setting does, and why", icon=":material/help:"):
-        lines = ["| Setting | Here | Range | What and why |", "|---|---|---|---|"]
+        grid = st.grid(3, min_column_width=280, gap=("small", "large"))
         for name, field in ViewRecipe.model_fields.items():
             low, high = bounds(field)
-            here = f"{getattr(recipe, name):g}"
-            lines.append(f"| {label(name)} | {here} | {low:g} – {high:g} | {field.description} |")
-        st.markdown("\n".join(lines))
+            with grid.cell():
+                st.markdown(
+                    f"**{label(name)}** {getattr(recipe, name):.3g} (from {low:g} to {high:g})  \n{field.description}"
+                )
 
 
 # -- the pictures ------------------------------------------------------------------------------------------------
@@ -185,24 +186,27 @@ def show_pair(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:
         if st.button("Use these in Pre-train", type="primary", icon=":material/arrow_forward:", icon_position="right"):
             st.session_state[CARRIED] = recipe.model_dump()
             st.switch_page("pages/pretrain.py")
-    face_grid(list(studio().views(face, recipe, 2, size, seed)), ["view 0", "view 1"], width=150)
+    face_grid(list(studio().views(face, recipe, 2, size, seed)), ["view 0", "view 1"], width=200)
+
+
+def show_more(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:
+    """Many views: how far apart they may lie."""
+    st.markdown(f"**{MORE} more views**: this is how differently the face may look in training")
+    # Another seed than the pair's: drawn with the same one, two of these would be the pair.
+    face_grid(list(studio().views(face, recipe, MORE, size, st.session_state["views-seed"] + 1_000_000)), width=76)
 
 
 def show_steps(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:
-    """Each step alone, many views, and how the first of the pair came about."""
+    """Each step alone, and how the first view of the pair came about."""
     from facessl import views as drawing
 
-    seed = st.session_state["views-seed"]
     alone = drawing.strongest(face, recipe, size)
     st.markdown("**Each step alone**, as strong as these settings allow")
     if len(alone) == 1:
         st.caption("These settings change nothing: both views are the face itself.")
-    face_grid([picture for _, picture in alone], [title for title, _ in alone], width=96)
-    st.markdown(f"**{MORE} more views**: this is how differently the face may look in training")
-    # Another seed than the pair's, so that moving on does not merely shift the grid.
-    face_grid(list(studio().views(face, recipe, MORE, size, seed + 1_000_000)), width=76)
+    face_grid([picture for _, picture in alone], [title for title, _ in alone], width=104)
     with st.expander("How view 0 came about, step by step", icon=":material/footprint:"):
-        parameters = drawing.draw(2, recipe, np.random.default_rng(seed))
+        parameters = drawing.draw(2, recipe, np.random.default_rng(st.session_state["views-seed"]))
         steps = drawing.steps(face, parameters, size)
         face_grid([picture for _, picture in steps], [title for title, _ in steps], width=110)
 
@@ -231,13 +235,13 @@ def show_likeness(dataset: FaceDataset, recipe: ViewRecipe, size: int) -> None:
 
 def pick_model(dataset: FaceDataset) -> str:
     """Let one of the set's trained networks be chosen, or one that has learnt nothing."""
-    runs = {run.id: run for run in studio().models(dataset.name)}
-    options = [*runs, UNTRAINED]
+    titles = {run.id: run_name(run) for run in studio().models(dataset.name)} | {UNTRAINED: "Untrained ResNet18"}
+    options = list(titles)
     if st.session_state.get(MODEL) not in options:  # another set's, or deleted meanwhile
         st.session_state[MODEL] = options[0]
     model: str = st.selectbox(
         "Network", options, key=MODEL, width=420, persist_state="session",
-        format_func=lambda name: "Untrained ResNet18" if name == UNTRAINED else run_name(runs[name]),
+        format_func=titles.__getitem__,
         help="Pre-train one on this set to see more: an untrained network finds all faces alike.",
     )  # fmt: skip
     return model
@@ -254,16 +258,13 @@ def measure(dataset: FaceDataset, model: str, recipe: ViewRecipe, size: int, ask
 
 
 def show_figures(found: "Likeness") -> None:
+    strangers = "Different people" if found.named else "Different faces"
+    known = "." if found.named else ", as far as nobody has said that they are of one person."
     grid = st.grid(3, min_column_width=150)
-    strangers = "Of different people" if found.named else "Of different faces"
     with grid.cell():
-        st.metric("Two views of one face", f"{found.same:.2f}", help="Mean cosine similarity, 1 for the same.")
+        st.metric("Same face", cosine(found.same), help="Mean cosine similarity of two views of a face; 1 is the same.")
     with grid.cell():
-        st.metric(
-            strangers, "–" if math.isnan(found.other) else f"{found.other:.2f}",
-            help="Mean cosine similarity of views of two faces"
-            + ("." if found.named else ", as far as nobody has said that they are of one person."),
-        )  # fmt: skip
+        st.metric(strangers, cosine(found.other), help=f"Mean cosine similarity of views of two faces{known}")
     with grid.cell():
         st.metric(
             "Find their own face", percent(found.found, 0),
@@ -272,8 +273,12 @@ def show_figures(found: "Likeness") -> None:
     st.markdown(verdict(found))
     st.caption(
         f"{found.pairs} faces at {found.size} px, as this network sees them; four in five pairs lie between "
-        f"{found.same_low:.2f} and {found.same_high:.2f}."
+        f"{cosine(found.same_low)} and {cosine(found.same_high)}."
     )
+
+
+def cosine(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
 def verdict(found: "Likeness") -> str:
@@ -281,10 +286,7 @@ def verdict(found: "Likeness") -> str:
     if found.same > 0.999:
         return "**Nothing to learn:** to this network both views are the same picture."
     if found.same_low <= found.other:
-        return (
-            "**Strong, for this network:** of every ten pairs, one or more is no more alike than strangers are on "
-            "average."
-        )
+        return "**Strong, for this network:** one pair in ten, or more, is no more alike than strangers are on average."
     return "**The person remains:** nine pairs of ten are more alike than strangers are on average."
 
 

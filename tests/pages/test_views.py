@@ -1,12 +1,15 @@
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
 
 from facessl import views
 from facessl.config import ViewRecipe
 from facessl.studio import Studio
-from tests.pages.made import open_page, words
+from tests.pages.made import open_page, pretrained, words
 from tests.pages.test_home import counted_set
 
 
@@ -66,3 +69,128 @@ def test_a_move_of_a_slider_is_answered_fast(empty_workspace: Path) -> None:
     start = time.process_time()  # the machine may be busy with other things
     app.run()
     assert time.process_time() - start < 0.5  # the whole page and the test's own reading of it
+
+
+def measured(app: AppTest) -> AppTest:
+    return app.button(key="views-measure").click().run()
+
+
+def test_the_grid_is_of_32_views_and_each_step_is_shown_alone(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    app = open_page("views")
+    grids = [str(element.proto.body) for element in app.get("html")]
+    assert 32 in [grid.count("<img") for grid in grids]
+    alone = next(grid for grid in grids if "Brightness × 0.60" in grid)
+    for title in (
+        "Crop of 50%",
+        "Mirrored",
+        "Light from the left",
+        "Brightness × 1.40",
+        "Colour dropped",
+        "Blur of 1.0",
+    ):
+        assert title in alone
+
+
+def test_every_setting_says_its_range_and_why(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    shown = [markdown.value for markdown in open_page("views").markdown]
+    for name, field in ViewRecipe.model_fields.items():
+        what, _, why = str(field.description).partition(": ")
+        assert what and len(why) > 20, f"{name} says what, but not why"
+        assert sum(text.endswith(str(field.description)) for text in shown) == 1
+    assert any(text.startswith("**Smallest crop** 0.5 (from 0.05 to 1)") for text in shown)
+
+
+def test_likeness_is_measured_only_when_asked(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted_set(empty_workspace)
+    asked: list[str] = []
+    real = Studio.likeness
+    monkeypatch.setattr(Studio, "likeness", lambda self, *of: (asked.append(of[1]), real(self, *of))[1])
+    app = open_page("views")
+    app = app.slider(key="views-faces-blur").set_value(0.9).run()
+    assert not asked and not app.metric
+    app = measured(app)
+    assert asked == ["untrained"]
+    assert [metric.label for metric in app.metric] == [
+        "Same face",
+        "Different faces",
+        "Find their own face",
+    ]
+    app = app.slider(key="views-faces-blur").set_value(0.1).run()
+    assert asked == ["untrained"] and len(app.metric) == 3
+    assert "of the settings before" in words(app)
+
+
+def test_copies_leave_nothing_to_learn(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    app = open_page("views")
+    app = measured(app.selectbox(key="views-preset").select("seed project").run())
+    assert app.metric[0].value == "1.00"
+    assert "Nothing to learn" in words(app) and "change nothing" in words(app)
+
+
+def test_a_network_whose_weights_are_missing_is_one_sentence(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = pretrained(empty_workspace)  # its card is empty and its weights are not there
+    app = open_page("views")
+    assert app.selectbox(key="views-model").value == run.id
+    app = measured(app)
+    assert not app.exception
+    assert len(app.error) == 1 and not app.metric
+
+
+def test_a_network_that_was_deleted_is_no_longer_offered(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = pretrained(empty_workspace)
+    app = open_page("views")
+    shutil.rmtree(run.path)
+    app = app.run()
+    assert not app.exception
+    assert app.selectbox(key="views-model").options == ["Untrained ResNet18"]
+
+
+def test_presets_are_saved_chosen_replaced_and_deleted(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    app = open_page("views")
+    app.slider(key="views-faces-rotation").set_value(11.0).run()
+    app.text_input(key="views-save-name-faces-0").set_value("Turned heads").run()
+    app = app.button(key="views-save-do-0").click().run()
+    assert not app.exception and not app.error
+    assert app.selectbox(key="views-preset").value == "Turned heads"
+    assert next(slider.value for slider in app.slider if slider.label == "Rotation") == 11.0
+    saved = Studio(empty_workspace)
+    assert saved.preset("Turned heads") == ViewRecipe(rotation=11.0)
+    # The same name again needs a second word.
+    rotation = next(slider for slider in app.slider if slider.label == "Rotation")
+    app = rotation.set_value(20.0).run()
+    app = app.button(key="views-save-do-1").click().run()
+    assert "already" in app.error[0].value
+    app = app.checkbox(key="views-save-replace-1").check().run()
+    app = app.button(key="views-save-do-1").click().run()
+    assert saved.preset("Turned heads").rotation == 20.0
+    assert next(slider.value for slider in app.slider if slider.label == "Rotation") == 20.0
+    app = app.button(key="views-delete-Turned heads").click().run()
+    assert not app.exception
+    assert app.selectbox(key="views-preset").value == "faces"
+    assert "Turned heads" not in saved.presets()
+
+
+def test_a_bad_name_for_a_preset_is_one_sentence(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    app = open_page("views")
+    app.text_input(key="views-save-name-faces-0").set_value("../away").run()
+    app = app.button(key="views-save-do-0").click().run()
+    assert "letters, digits" in app.error[0].value
+    assert not (empty_workspace / "presets").exists()
+
+
+def test_a_damaged_preset_is_one_sentence_and_can_be_deleted(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    (empty_workspace / "presets").mkdir()
+    (empty_workspace / "presets" / "odd.json").write_text("[")
+    app = open_page("views")
+    app = app.selectbox(key="views-preset").select("odd").run()
+    assert not app.exception and "cannot be read" in app.error[0].value
+    app = app.button(key="views-delete-odd").click().run()
+    assert not app.error and app.selectbox(key="views-preset").value == "faces"
