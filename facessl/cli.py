@@ -56,10 +56,7 @@ def _list_plugins(studio: Studio, *, kind: str) -> list[dict[str, Any]]:
 
 
 def _list_datasets(studio: Studio) -> list[dict[str, Any]]:
-    return [
-        {"dataset": d.name, "people": len(d.people), "source": d.info["recipe"]["source"], "counts": d.info["counts"]}
-        for d in studio.datasets()
-    ]
+    return [dataset.summary() for dataset in studio.datasets()]
 
 
 def _list_runs(studio: Studio) -> list[dict[str, Any]]:
@@ -76,6 +73,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "epoch": status.epoch,
         "epochs": status.epochs,
         "seconds": status.seconds,
+        "note": run.note,
         "error": status.error,
     }
 
@@ -115,14 +113,40 @@ def _demo(studio: Studio, **settings: Any) -> dict[str, Any]:
     return {"dataset": results[0]["dataset"], "runs": results}
 
 
-def _delete(studio: Studio, *, run: str) -> dict[str, Any]:
+def _delete(studio: Studio, *, run: str, with_dependants: bool) -> dict[str, Any]:
     found = studio.run(run)
-    studio.delete(found.id)
-    return {"run": found.id, "deleted": True}
+    gone = [found.id, *(other.id for other in studio.dependants(found.id))] if with_dependants else [found.id]
+    studio.delete(found.id, with_dependants=with_dependants)
+    return {"run": found.id, "deleted": gone}
 
 
-def _resume(studio: Studio, *, run: str, detach: bool) -> dict[str, Any]:
-    resumed = studio.resume(run)
+def _queue(studio: Studio) -> list[dict[str, Any]]:
+    return [
+        {"queue": place.queue, "place": place.position, "run": place.run.id, "title": place.run.title}
+        for place in studio.queue()
+    ]
+
+
+def _rename(studio: Studio, *, run: str, title: str) -> dict[str, Any]:
+    studio.rename(run, title)
+    return _summary(studio.run(run))
+
+
+def _note(studio: Studio, *, run: str, text: str) -> dict[str, Any]:
+    studio.note(run, text)
+    return _summary(studio.run(run))
+
+
+def _pause(studio: Studio, *, run: str) -> dict[str, Any]:
+    found = studio.run(run)
+    studio.pause(found.id)
+    while found.status().state == "running" and found.pause_requested():
+        time.sleep(0.1)
+    return _summary(found)
+
+
+def _resume(studio: Studio, *, run: str, detach: bool, **changes: Any) -> dict[str, Any]:
+    resumed = studio.resume(run, changes)
     return _summary(resumed) if detach else _follow(resumed)
 
 
@@ -235,8 +259,20 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     resume = add("resume", "take a stopped, failed or interrupted run up again", _resume)
     resume.add_argument("run", metavar="RUN")
     resume.add_argument("--detach", action="store_true", help="return at once and let it run")
+    for name in runs.CHANGEABLE:
+        _add_flag(resume, name, config.TrainRecipe.model_fields[name], "")
+    add("pause", "let a run wait where it is, until it is resumed", _pause).add_argument("run", metavar="RUN")
+    add("queue", "list who works and who waits", _queue)
+    rename = add("rename", "give a run another title", _rename)
+    rename.add_argument("run", metavar="RUN")
+    rename.add_argument("title", metavar="TITLE")
+    note = add("note", "write a note about a run", _note)
+    note.add_argument("run", metavar="RUN")
+    note.add_argument("text", metavar="TEXT")
     add("stop", "stop a run and keep its state", _stop).add_argument("run", metavar="RUN")
-    add("delete", "delete a run and what it learnt", _delete).add_argument("run", metavar="RUN")
+    delete = add("delete", "delete a run and what it learnt", _delete)
+    delete.add_argument("run", metavar="RUN")
+    delete.add_argument("--with-dependants", action="store_true", help="and the runs that build on it")
     add("work", "carry out a run (what the studio starts; not for hands)", _work).add_argument("run")
     return parser
 
