@@ -186,7 +186,7 @@ def show_pair(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:
         if st.button("Use these in Pre-train", type="primary", icon=":material/arrow_forward:", icon_position="right"):
             st.session_state[CARRIED] = recipe.model_dump()
             st.switch_page("pages/pretrain.py")
-    face_grid(list(studio().views(face, recipe, 2, size, seed)), ["view 0", "view 1"], width=200)
+    face_grid(list(studio().views(face, recipe, 2, size, seed)), ["view 0", "view 1"], width=165)
 
 
 def show_more(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:

@@ -216,7 +216,19 @@ def test_a_step_that_can_never_happen_is_not_shown_alone():
     assert [title for title, _ in views.strongest(face, views.PRESETS["seed project"], 64)] == ["The face"]
     everything = ViewRecipe(rotation=10, light=1, cast=1)
     titles = " ".join(title for title, _ in views.strongest(face, everything, 64))
-    for word in ("Crop", "Stretched", "Turned", "Mirrored", "Light", "Warm", "Cold", "Contrast", "Hue", "Blur"):
+    for word in (
+        "Crop",
+        "Widened",
+        "Lengthened",
+        "Turned",
+        "Mirrored",
+        "Light",
+        "Warm",
+        "Cold",
+        "Contrast",
+        "Hue",
+        "Blur",
+    ):
         assert word in titles
 
 

@@ -67,8 +67,8 @@ def _geometry(recipe: ViewRecipe) -> list[_Part]:
     if recipe.aspect > 1 and recipe.crop_min < 1:
         # The largest window of that shape in the face: a narrow one widens the face, a flat one lengthens it.
         short = 1 / recipe.aspect
-        parts.append((f"Stretched × {recipe.aspect:.2f}", {"crop": _row([(1 - short) / 2, 0, short, 1])}))
-        parts.append((f"Upwards × {recipe.aspect:.2f}", {"crop": _row([0, (1 - short) / 2, 1, short])}))
+        parts.append((f"Widened × {recipe.aspect:.2f}", {"crop": _row([(1 - short) / 2, 0, short, 1])}))
+        parts.append((f"Lengthened × {recipe.aspect:.2f}", {"crop": _row([0, (1 - short) / 2, 1, short])}))
     if recipe.rotation:
         parts.append((f"Turned by {recipe.rotation:.0f}°", {"angle": _row(recipe.rotation)}))
     if recipe.flip:
@@ -105,7 +105,11 @@ def _colour(recipe: ViewRecipe) -> list[_Part]:
 def _factor(operation: int, factor: float) -> _Part:
     factors = unchanged(1).factors
     factors[0, operation] = factor
-    return _COLOURS[operation].format(factor), {"factors": factors}
+    return _title(operation, factor), {"factors": factors}
+
+
+def _title(operation: int, factor: float) -> str:
+    return _COLOURS[operation].format(factor).replace("-", "−")
 
 
 def _row(values: object) -> np.ndarray:
@@ -138,7 +142,7 @@ def _changes(one: ViewParameters) -> list[_Part]:
             continue
         factors = factors.copy()
         factors[0, operation] = one.factors[0, operation]
-        parts.append((_COLOURS[operation].format(factors[0, operation]), {"factors": factors}))
+        parts.append((_title(operation, factors[0, operation]), {"factors": factors}))
     if one.sigma[0]:
         parts.append((f"Blur of {one.sigma[0]:.1f} px", {"sigma": one.sigma}))
     return parts
