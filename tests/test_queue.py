@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,39 @@ def test_everybody_sees_who_waits_behind_whom(tmp_path: Path, worker: Callable[.
     third.until(lambda: third.own.status().message == "1st in the queue, behind: second.")
 
 
-def test_each_gpu_works_on_its_own_and_the_shortest_queue_is_taken(worker: Callable[..., Worker]) -> None:
+def test_no_two_tickets_have_one_number(tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay = turns._lay
+
+    def lay_late(*where: Any) -> None:
+        time.sleep(0.02)  # time for the others to look around meanwhile
+        lay(*where)
+
+    monkeypatch.setattr(turns, "_lay", lay_late)
+    drawing, numbers = [make_run(str(number)) for number in range(8)], threading.Barrier(8)
+
+    def draw(run: Run) -> None:
+        with jobs.held(run):
+            numbers.wait(10)
+            turns._draw(tmp_path, run, ["cpu"], 1)
+            numbers.wait(10)  # the tickets of the dead would be forgotten
+
+    threads = [threading.Thread(target=draw, args=(run,)) for run in drawing]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    tickets = [path.name.split("-")[0] for path in (tmp_path / "queue" / "cpu").iterdir()]
+    assert sorted(map(int, tickets)) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_the_shortest_queue_is_taken(tmp_path: Path, worker: Callable[..., Worker]) -> None:
+    for title, queue in (("a", "gpu0"), ("b", "gpu0"), ("c", "gpu1")):
+        worker(title, [queue])
+    worker("d", ["gpu0", "gpu1"])
+    assert [(p.queue, p.position) for p in turns.queue(tmp_path) if p.run.title == "d"] == [("gpu1", 1)]
+
+
+def test_each_gpu_works_on_its_own(worker: Callable[..., Worker]) -> None:
     gpus = ["gpu0", "gpu1"]
     first = worker("first", ["gpu0"])
     second = worker("second", gpus)

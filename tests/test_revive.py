@@ -276,6 +276,13 @@ def test_work_that_hangs_ends_within_three_seconds_of_a_stop(run: Run) -> None:
     until(lambda: gone(child), seconds=2)
 
 
+def test_work_that_hangs_ends_when_its_run_is_deleted(run: Run) -> None:
+    process, child = hang(run, "hangs")
+    shutil.rmtree(run.path)
+    assert process.wait(3) == 0
+    until(lambda: gone(child), seconds=2)
+
+
 def test_a_helper_ends_with_its_worker(run: Run) -> None:
     code = "import sys, time; from pathlib import Path; from facessl import jobs; from facessl.runs import Run\n"
     code += "with jobs.helping(Run(Path(sys.argv[1]))): print(flush=True); time.sleep(600)"
