@@ -275,7 +275,7 @@ class Studio:
         """Start the whole path on generated faces, on a set of its own; see ``demo.start``."""
         recipe = config.build(DemoRecipe, settings or {})
         assert isinstance(recipe, DemoRecipe)
-        return demo.start(self.workspace, recipe, self.free_name(recipe.name))
+        return demo.start(self.workspace, recipe, preparation.fresh_name(recipe.name, self.workspace))
 
     def demo(self) -> list[Run]:
         """Return the runs of the newest demo in their order, or nothing."""

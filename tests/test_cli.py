@@ -145,3 +145,29 @@ def test_a_demo_with_an_impossible_name_is_refused_in_a_sentence(
     assert main(["demo", "--name", name, "--workspace", str(tmp_path)]) == 1
     assert "letters, digits" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_is_named_noted_taken_further_and_deleted_with_what_builds_on_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    make_set(tmp_path)
+    where = ("--workspace", tmp_path)
+    small = ("--dataset", "tiny", "--backbone", "tinyvgg", "--image-size", 32, "--batch-size", 8, "--device", "cpu")
+    _, first, err = call(capsys, "pretrain", *small, "--epochs", 1, *where)
+    run = first["run"]
+    assert call(capsys, "rename", run, "Best so far", *where)[1]["title"] == "Best so far"
+    assert call(capsys, "note", run, "as in the talk", *where)[1]["note"] == "as in the talk"
+    assert call(capsys, "queue", *where)[1] == []
+    code, answer, err = call(capsys, "pause", run, *where)
+    assert (code, answer) == (1, None) and "nothing to pause" in err
+    assert call(capsys, "resume", run, *where)[0] == 1  # it is finished
+    code, further, err = call(capsys, "resume", run, "--epochs", 2, "--learning-rate", 1e-4, *where)
+    assert code == 0, err
+    assert further["run"] == run and further["metrics"] != first["metrics"]
+    (row,) = runs.find(tmp_path, run).config["changes"]
+    assert row["from"] == {"epochs": 1, "learning_rate": 1e-3} and row["to"] == {"epochs": 2, "learning_rate": 1e-4}
+    child = Studio(tmp_path).create("finetune", {"dataset": "tiny", "init": run, "epochs": 1}).id
+    assert call(capsys, "delete", run, *where)[0] == 1
+    code, gone, _ = call(capsys, "delete", run, "--with-dependants", *where)
+    assert code == 0 and sorted(gone["deleted"]) == sorted([run, child])
+    assert call(capsys, "runs", *where)[1] == []

@@ -366,6 +366,12 @@ def test_bad_sources_are_refused_before_and_at_work(tmp_path: Path) -> None:
     assert not (tmp_path / "datasets").exists()
 
 
+def test_the_name_of_a_version_needs_its_parent(tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, **DRAWN).recipe().model_copy(update={"name": "mine@2"})
+    with pytest.raises(DatasetError, match="name of a version; choose one without @, or give the parent mine"):
+        preparation.check(recipe, tmp_path)
+
+
 def test_a_taken_name_is_refused(drawn: FaceDataset) -> None:
     workspace = drawn.path.parents[1]
     run = make_run(workspace, **DRAWN)

@@ -41,6 +41,9 @@ def check(recipe: PrepareRecipe, workspace: Path) -> None:
 
     A source that has to fetch its photos first says in its own ``check`` whether it can.
     """
+    if "@" in recipe.name and not recipe.parent:
+        own = recipe.name.partition("@")[0]
+        raise DatasetError(f"{recipe.name} is the name of a version; choose one without @, or give the parent {own}.")
     _refuse_taken_name(recipe.name, workspace)
     if recipe.detector != "haar":
         recipe_detector(recipe)
