@@ -10,6 +10,7 @@ from facessl import runs
 from facessl.errors import RunError
 from facessl.runs import Run
 from facessl.studio import Studio
+from tests.processes import worker_of
 from tests.proofs import kills
 from tests.tiny import make_set
 
@@ -42,19 +43,6 @@ def wait_for_epoch(run: Run, epoch: int) -> None:
     while not any(row["epoch"] >= epoch for row in run.metrics()):
         assert time.monotonic() < deadline and run.is_alive(), f"{run.status()}\n{run.log_text()}"
         time.sleep(0.02)
-
-
-def worker_of(run: Run) -> int:
-    """Return the process id of the worker that holds the run."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"work" in words and run.id.encode() in words:
-                return int(entry.name)
-    raise AssertionError("no worker")
 
 
 def test_a_run_finishes_in_its_own_process_and_leaves_a_usable_model(studio: Studio) -> None:
@@ -97,6 +85,22 @@ def test_a_failure_is_one_sentence_and_frees_the_queue(studio: Studio) -> None:
     good = studio.start("pretrain", {**SMALL, "epochs": 1})
     wait(good, "finished", "failed")
     assert good.status().state == "finished", good.log_text()
+
+
+def test_killed_in_front_of_everybody_it_comes_back_to_where_it_was(studio: Studio) -> None:
+    studio.watch()
+    run = studio.start("pretrain", {**SMALL, "epochs": 2000})
+    wait_for_epoch(run, 3)
+    os.kill(worker_of(run), signal.SIGKILL)
+    while (status := run.status()).attempts < 2 or status.state != "running":
+        assert not status.error and status.state != "failed"
+        time.sleep(0.05)
+    reached = len(run.metrics())
+    assert status.notice == "Taken up again after its process ended."
+    wait_for_epoch(run, reached + 1)
+    studio.stop(run.id)
+    wait(run, "stopped", seconds=10)
+    assert [row["epoch"] for row in run.metrics()] == list(range(len(run.metrics())))
 
 
 def test_a_pause_keeps_the_process_and_the_place(studio: Studio) -> None:

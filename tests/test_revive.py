@@ -23,7 +23,7 @@ from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RunError
 from facessl.runs import Run
 from facessl.studio import Studio
-from tests.test_jobs import worker_of
+from tests.processes import worker_of
 
 ROOT = Path(__file__).parents[1]
 
