@@ -225,7 +225,8 @@ def show_likeness(dataset: FaceDataset, recipe: ViewRecipe, size: int) -> None:
         measure(dataset, model, recipe, size, asked)
     of, found = st.session_state.get(MEASURED, (None, None))
     if found is None or of[:2] != asked[:2]:
-        st.caption("64 faces of the set, two views each. Takes seconds on a CPU.")
+        none = "No network has been pre-trained on this set yet, and an untrained one finds all faces much alike. "
+        st.caption(f"{none if no_network(dataset) else ''}64 faces of the set, two views each; takes seconds on a CPU.")
         return
     if of != asked:
         st.caption(":orange-badge[:material/history: of other settings] These figures are of the settings before; "
@@ -245,6 +246,10 @@ def pick_model(dataset: FaceDataset) -> str:
         help="Pre-train one on this set to see more: an untrained network finds all faces alike.",
     )  # fmt: skip
     return model
+
+
+def no_network(dataset: FaceDataset) -> bool:
+    return not studio().models(dataset.name)
 
 
 def measure(dataset: FaceDataset, model: str, recipe: ViewRecipe, size: int, asked: tuple[str, str, int, str]) -> None:

@@ -30,6 +30,12 @@ def test_the_figures_are_those_counted_by_hand() -> None:
     assert (found.pairs, found.named, found.size) == (3, True, 64)
 
 
+def test_faces_that_have_nothing_in_common_all_find_themselves() -> None:
+    rows = np.eye(3, dtype=np.float32)
+    found = likeness.compared(rows, rows, np.arange(3), 64)
+    assert (found.same, found.other, found.found) == (1, 0, 1)
+
+
 def test_the_nameless_count_as_strangers_but_not_for_certain() -> None:
     rows = unit([[1, 0], [0, 1]])
     found = likeness.compared(rows, rows, np.array([-1, -1]), 64)

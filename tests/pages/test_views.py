@@ -110,6 +110,7 @@ def test_likeness_is_measured_only_when_asked(empty_workspace: Path, monkeypatch
     app = open_page("views")
     app = app.slider(key="views-faces-blur").set_value(0.9).run()
     assert not asked and not app.metric
+    assert "No network has been pre-trained" in words(app)
     app = measured(app)
     assert asked == ["untrained"]
     assert [metric.label for metric in app.metric] == [
