@@ -91,7 +91,7 @@ def test_killed_in_front_of_everybody_it_comes_back_to_where_it_was(studio: Stud
     studio.watch()
     run = studio.start("pretrain", {**SMALL, "epochs": 2000})
     wait_for_epoch(run, 3)
-    os.kill(worker_of(run), signal.SIGKILL)
+    psutil.Process(worker_of(run)).kill()
     while (status := run.status()).attempts < 2 or status.state != "running":
         assert not status.error and status.state != "failed"
         time.sleep(0.05)
