@@ -1,6 +1,7 @@
 """Real worker processes: they outlive their starter, stop when asked, and survive a kill."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -26,9 +27,12 @@ SMALL = {
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Studio:
+def studio(tmp_path: Path) -> Iterator[Studio]:
     make_set(tmp_path)
-    return Studio(tmp_path)
+    made = Studio(tmp_path)
+    yield made
+    for run in made.active():  # of a test that failed
+        made.stop(run.id)
 
 
 def wait(run: Run, *states: str, seconds: float = 120) -> None:
