@@ -100,10 +100,9 @@ class _Faces:
         return len(self.labels)
 
     def views(self, part: slice) -> list[Tensor]:
-        made = (
-            views.to_input(views.render_tensor(self.faces[part], drawn.take(part), self.size)) for drawn in self.drawn
-        )
-        return [inputs.contiguous(memory_format=torch.channels_last) for inputs in made]
+        drawn = ViewParameters.joined([parameters.take(part) for parameters in self.drawn])
+        inputs = views.to_input(views.render_tensor(self.faces[part], drawn, self.size))
+        return list(inputs.contiguous(memory_format=torch.channels_last).chunk(len(self.drawn)))
 
 
 @dataclass
@@ -177,7 +176,8 @@ class FaceBatches:
         ready = _Ready(torch.from_numpy(self.labels[chosen]), drawn)
         if self.compute.device.kind == "cpu":
             faces, size, threads = self.pool.take(chosen), self.recipe.image_size, self.compute.threads
-            ready.pictures = [views.render(faces, parameters, size, threads=threads) for parameters in drawn]
+            pictures = views.render(faces, ViewParameters.joined(drawn), size, threads=threads)
+            ready.pictures = np.split(pictures, self.count)
             return ready
         ready.labels = self._for_copying(ready.labels)
         if self._on_device is None:

@@ -59,6 +59,10 @@ def _list_datasets(studio: Studio) -> list[dict[str, Any]]:
     return [dataset.summary() for dataset in studio.datasets()]
 
 
+def _list_presets(studio: Studio) -> list[dict[str, Any]]:
+    return [{"preset": name, **studio.preset(name).model_dump()} for name in studio.presets()]
+
+
 def _list_runs(studio: Studio) -> list[dict[str, Any]]:
     return [_summary(run) for run in studio.runs()]
 
@@ -79,6 +83,8 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _start(studio: Studio, *, kind: str, detach: bool, **settings: Any) -> dict[str, Any]:
+    if (preset := settings.pop("preset", None)) is not None:
+        settings = {"views": studio.preset(preset).model_dump(), **settings}
     if (world := distributed.launched()).size > 1:
         return _start_together(studio, world, kind, settings)
     run = studio.start(kind, settings)
@@ -246,10 +252,14 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for kind in registry.KINDS:
         add(kind, f"list the {kind}", _list_plugins, kind=kind)
     add("datasets", "list the prepared sets", _list_datasets)
+    add("presets", "list the presets of views", _list_presets)
     add("runs", "list the runs, newest first", _list_runs)
     for kind, recipe in config.RECIPES.items():
         made = add(kind, (recipe.__doc__ or "").strip(), _start, kind=kind)
         made.add_argument("--detach", action="store_true", help="return at once and let it run")
+        if "views" in recipe.model_fields:
+            of_views = "settings of the views, by name (see presets); single flags count more"
+            made.add_argument("--preset", default=argparse.SUPPRESS, metavar="NAME", help=of_views)
         _add_recipe_flags(made, recipe, words)
     _add_recipe_flags(add("demo", (DemoRecipe.__doc__ or "").strip(), _demo), DemoRecipe, words)
     identify = add("identify", "say who is in a photo, or that it is nobody known", _identify)

@@ -147,6 +147,21 @@ def test_a_demo_with_an_impossible_name_is_refused_in_a_sentence(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_preset_gives_the_views_and_a_flag_counts_more(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(Studio, "start", lambda self, kind, settings: asked.append(settings) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["pretrain", "--preset", "SimCLR paper", "--hue", "0.1", "--workspace", str(tmp_path)])
+    made = config.build(config.PretrainRecipe, asked[0])
+    assert (made.views.crop_min, made.views.grey, made.views.hue) == (0.08, 0.2, 0.1)
+    code, _, err = call(capsys, "pretrain", "--preset", "none such", "--workspace", tmp_path)
+    assert code == 1 and "no preset called 'none such'" in err
+    names = [row["preset"] for row in call(capsys, "presets", "--workspace", tmp_path)[1]]
+    assert {"faces", "SimCLR paper", "seed project"} <= set(names)
+
+
 def test_a_run_is_named_noted_taken_further_and_deleted_with_what_builds_on_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
