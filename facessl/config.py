@@ -216,6 +216,15 @@ class PretrainRecipe(TrainRecipe):
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the method.")
 
 
+class ProbeRecipe(PretrainRecipe):
+    """A few steps of a pre-training say what it will take: seconds an epoch, memory, and whether its loss is a number.
+
+    ``epochs`` are those of the pre-training; nothing is learnt that stays.
+    """
+
+    steps: int = Field(3, ge=1, le=50, description="Steps that are measured, after one that warms up.")
+
+
 class FinetuneRecipe(TrainRecipe):
     """A classifier learns from the few labels there are."""
 
@@ -280,6 +289,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "finetune": FinetuneRecipe,
     "embed": EmbedRecipe,
     "detectors": DetectorsRecipe,
+    "probe": ProbeRecipe,
 }
 
 

@@ -27,6 +27,7 @@ from facessl.runs import Run
 from facessl.turns import Place
 
 _WATCH_SECONDS = 2.0
+_PROBES_KEPT = 12
 _log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
@@ -190,6 +191,29 @@ class Studio:
         seen = {name: len(self.dataset(name).edits) for name in resolve.sets_of(recipe)}
         title = resolve.title_of(recipe, {run.id: run.title for run in self.runs()})
         return runs.create(self.workspace, kind, recipe, title=title, edits=seen)
+
+    def estimate(self, settings: dict[str, Any]) -> Run:
+        """Start a probe that says what a pre-training with these settings would take; a few older ones stay.
+
+        Raises:
+            FaceSSLError: The settings cannot work here; nothing was made.
+        """
+        recipe = resolve.resolve("pretrain", settings, self.workspace)
+        older = [run for run in self.runs("probe")[_PROBES_KEPT - 1 :] if run.status().state not in runs.ACTIVE]
+        runs.delete(older)
+        probe = config.build(config.ProbeRecipe, recipe.model_dump())
+        title = f"Estimate: {resolve.title_of(recipe, {})}"
+        made = runs.create(self.workspace, "probe", probe, title=title)
+        jobs.start(self.workspace, made)
+        return made
+
+    def first_views(self, run_id: str, epoch: int, count: int) -> list[np.ndarray]:
+        """Return the views of the first faces of a pre-training's epoch (from 0); see ``seen.first_views``."""
+        from facessl import seen
+
+        run = self.run(run_id)
+        key = ("seen", run.id, _changed(run.path / "config.json"), str(epoch), str(count))
+        return self._kept.get(key, lambda: seen.first_views(run, self.workspace, epoch, count))
 
     def queue(self) -> list[Place]:
         """Return who works and who waits, in every queue, in the order of their turns."""

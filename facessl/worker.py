@@ -233,10 +233,18 @@ def _detectors(run: Run, workspace: Path) -> dict[str, Any]:
     return preparation.compare_detectors(run, workspace)
 
 
+def _probe(run: Run, workspace: Path) -> dict[str, Any]:
+    with jobs.breakable():  # torch takes seconds
+        from facessl import probe
+
+    return probe.probe(run, workspace)
+
+
 _WORK: dict[str, Callable[[Run, Path], dict[str, Any]]] = {
     "prepare": _prepare,
     "pretrain": _pretrain,
     "finetune": _finetune,
     "embed": _embed,
     "detectors": _detectors,
+    "probe": _probe,
 }

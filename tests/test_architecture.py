@@ -20,7 +20,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "encoder embeddings batches",
     "training recognition likeness",
     "pretraining figures",
-    "finetuning",
+    "finetuning probe seen",
     "together",
     "worker demo resolve",
     "studio",
@@ -29,7 +29,18 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = {"torch", "torchvision", "umap", "sklearn", "cv2", "pandas", "plotly", "scipy", "splitfolders"}
-MAY_LOAD_TORCH = {"losses", "checkpoints", "batches", "optimisers", "encoder", "training", "pretraining", "finetuning"}
+MAY_LOAD_TORCH = {
+    "losses",
+    "checkpoints",
+    "batches",
+    "optimisers",
+    "encoder",
+    "training",
+    "pretraining",
+    "finetuning",
+    "probe",
+    "seen",
+}
 PACKAGE = sorted((ROOT / "facessl").rglob("*.py"))
 SCREEN = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 

@@ -1,0 +1,127 @@
+"""The work of a ``probe`` run: what the epochs of a pre-training would take, out of a few of its steps.
+
+It is the real loop on the real faces; only the end of the epoch comes early, and nothing that was learnt is kept.
+"""
+
+import resource
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from facessl import distributed, pretraining, registry, training
+from facessl.batches import Batch, FaceBatches
+from facessl.config import ProbeRecipe
+from facessl.dataset import open_for
+from facessl.devices import Compute
+from facessl.encoder import Encoder
+from facessl.pretraining import Watch
+from facessl.runs import Run
+
+_LOOKED_AT = 128  # faces on which the look at the end of an epoch is timed
+
+
+class _Few:
+    """The first batches of a pre-training as one short epoch, with the moments at which each was asked for."""
+
+    def __init__(self, batches: FaceBatches, steps: int, compute: Compute) -> None:
+        self._batches, self._compute = batches, compute
+        self.batch_size, self.steps = batches.batch_size, steps
+        self.asked: list[float] = []
+
+    def __call__(self, epoch: int, step: int) -> Batch:
+        self.tick()
+        return self._batches(*divmod(step, self._batches.steps))
+
+    def tick(self) -> None:
+        """Note the time at which everything asked for so far is done."""
+        if self._compute.device.kind == "cuda":
+            torch.cuda.synchronize()
+        self.asked.append(time.monotonic())
+
+
+def probe(run: Run, workspace: Path) -> dict[str, Any]:
+    """Take ``recipe.steps`` steps of a pre-training after one that warms up; return what they took.
+
+    Returns:
+        In the first process, seconds of a step (median), of the look at the end of an epoch, of an epoch and of all;
+        ``memory_mib``, the most that a process held, of the GPU's memory where there is one; the mean loss.
+
+    Raises:
+        DatasetError: There are fewer than two faces to learn from.
+        RunError: The memory is full, or the loss is no number.
+        Stopped: Somebody asked for it.
+    """
+    recipe: ProbeRecipe = run.recipe()
+    state = run.path / "state.pt"
+    state.unlink(missing_ok=True)  # of an attempt that was cut off: its step would count as a measured one
+    compute = training.compute_for(run, recipe)
+    world = distributed.join(compute.device.kind)
+    torch.manual_seed(recipe.seed)
+    dataset = open_for(run, workspace, recipe.dataset)
+    run.update(device=compute.device.name, message="Loading the faces.")
+    backbone = training.starting_backbone(recipe, workspace)
+    plugin = registry.load("methods", recipe.method)
+    method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
+    others = [open_for(run, workspace, name) for name in recipe.also]
+    pool, labels = pretraining._faces_to_learn_from(dataset, others, named_only=method.needs_labels)
+    batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
+    few = _Few(batches, 1 + recipe.steps, compute)
+    encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
+    watch = Watch(dataset, encoder, recipe)
+    looking = 0.0
+
+    def end_of_epoch(epoch: int) -> dict[str, Any]:
+        nonlocal looking
+        if epoch > 0:
+            few.tick()
+            looking = _seconds_of_a_look(watch)
+        return {}
+
+    try:
+        training.fit(run, method, few, recipe.model_copy(update={"epochs": 1}), compute, end_of_epoch, world)
+    finally:
+        state.unlink(missing_ok=True)
+    if not world.first:
+        return {}
+    step = median(np.diff(few.asked[1:]))
+    epoch = batches.steps * step + looking
+    return {
+        "run": run.id,
+        "dataset": recipe.dataset,
+        "device": compute.device.name,
+        "precision": compute.precision,
+        "faces": len(pool),
+        "batch_size": batches.batch_size,
+        "steps_an_epoch": batches.steps,
+        "seconds_a_step": round(step, 5),
+        "seconds_of_a_look": round(looking, 3),
+        "seconds_an_epoch": round(epoch, 3),
+        "seconds_in_all": round(recipe.epochs * epoch + looking, 3),  # the untrained network is looked at too
+        "images_per_second": round(batches.batch_size / step, 1),
+        "memory_mib": _most_memory(compute),
+        "loss": run.metrics()[-1]["loss"],
+        "chance": method.chance(batches.batch_size),
+    }
+
+
+def _seconds_of_a_look(watch: Watch) -> float:
+    """Return how long the figures of an epoch take, judged by some of the faces that they need."""
+    parts = [watch._fitted, watch._known, watch._probes] if len(watch._probes) else [watch._fitted]
+    needed = np.unique(np.concatenate(parts))
+    some = watch.dataset.faces[needed[:_LOOKED_AT]]
+    start = time.monotonic()
+    watch.encoder.descriptors(some)
+    return (time.monotonic() - start) * len(needed) / len(some)
+
+
+def _most_memory(compute: Compute) -> int:
+    """Return the most memory that this process has held so far, MiB."""
+    if compute.device.kind == "cuda":
+        return round(torch.cuda.max_memory_reserved() / 2**20)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
