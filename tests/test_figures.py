@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from facessl import figures
@@ -40,6 +41,7 @@ EVERY = {
     "compared": lambda: figures.compared_curves({"a": ROWS, "b": ROWS[:2]}, "val_top1", "right, %"),
     "knn": lambda: figures.knn_curve(ROWS, 0.3, 0.25),
     "accuracy": lambda: figures.accuracy_curves(ROWS),
+    "run": lambda: figures.run_curve(ROWS, {"loss": "loss"}, title="loss", smoothing=0.6, over={"other": ROWS[1:]}),
     "people": lambda: figures.photos_per_person(NAMES[:3], {"train": [1, 5, 2], "val": [1, 1, 1]}),
     "many people": lambda: figures.photos_per_person(NAMES, {"train": list(range(70))}),
     "map": lambda: a_map(50, 5),
@@ -71,6 +73,45 @@ def test_the_loss_is_drawn_under_the_line_of_nothing_learnt():
     assert lines_of(figure) == [math.log(255)]
     assert figure.layout.annotations[0].text == "nothing learnt"
     assert not figures.loss_curve(ROWS, None).layout.shapes
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 0.9])
+def test_smoothing_is_pandas_exponential_mean(weight: float):
+    values = np.random.default_rng(0).normal(size=50)
+    expected = pd.Series(values).ewm(alpha=1 - weight, adjust=True).mean()
+    assert figures.smoothed(list(values), weight) == pytest.approx(list(expected))
+
+
+def test_a_smoothing_that_forgets_nothing_is_refused():
+    with pytest.raises(ValueError, match="1"):
+        figures.smoothed([1.0], 1.0)
+
+
+def test_what_was_measured_stays_faint_behind_the_smoothed_line():
+    figure = figures.loss_curve(ROWS, None, smoothing=0.5)
+    measured, averaged = figure.data
+    assert (numbers(measured.y), measured.opacity < 0.5) == ([5.0, 4.5], True)
+    # By hand: weights 1/2 and 1/4 of what was seen, made to sum to 1.
+    assert numbers(averaged.y) == pytest.approx([5.0, (0.5 * 4.5 + 0.25 * 5.0) / 0.75], rel=1e-5)
+    assert figure.layout.showlegend is False
+
+
+def test_another_run_is_laid_over_in_another_colour():
+    figure = figures.knn_curve(ROWS, None, None, over={"<b>other": ROWS[1:]})
+    own, other = figure.data
+    assert (numbers(own.y), numbers(other.y)) == ([25, 50], [50])
+    assert own.line.color != other.line.color
+    assert other.name == "&lt;b&gt;other" and figure.layout.showlegend
+    assert figure.layout.hovermode == "x unified"
+
+
+def test_thousands_of_epochs_are_thinned_and_keep_their_ends_and_peaks():
+    rows = [{"epoch": epoch, "loss": 5 - epoch / 5000} for epoch in range(1, 5001)]
+    rows[3333]["loss"] = 40.0
+    line = figures.loss_curve(rows, None).data[0]
+    x, y = numbers(line.x), numbers(line.y)
+    assert len(x) <= 1000 and (x[0], x[-1]) == (1, 5000) and x == sorted(x)
+    assert (x[y.index(40.0)], line.mode) == (3334, "lines")
 
 
 def test_accuracies_are_in_percent_and_gaps_are_left_out():

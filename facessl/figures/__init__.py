@@ -5,7 +5,7 @@ colour from the page, so every figure reads in light and in dark.
 """
 
 from facessl.figures._answers import confusion, impostor_histogram, similarity_bars
-from facessl.figures._curves import accuracy_curves, compared_curves, knn_curve, loss_curve
+from facessl.figures._curves import accuracy_curves, compared_curves, knn_curve, loss_curve, run_curve, smoothed
 from facessl.figures._faces import SPLIT_COLOURS, embedding_map, photos_per_person
 from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
 from facessl.figures._sets import folder_sizes, histogram, sizes, too_many_for_bars, two_histograms
@@ -26,8 +26,10 @@ __all__ = [
     "knn_curve",
     "loss_curve",
     "photos_per_person",
+    "run_curve",
     "similarity_bars",
     "sizes",
+    "smoothed",
     "too_many_for_bars",
     "two_histograms",
 ]

@@ -2,22 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from facessl.figures._look import ABOVE, ACCENT, GREY, SECOND, layout, look
+from facessl.figures._look import ABOVE, ACCENT, GREY, PALETTE, SECOND, layout, look
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+Rows = Sequence[Mapping[str, Any]]
+_MOST = 1000  # points of a line: more than a screen has columns, and a browser begins to lag
+_MARKED = 60  # points up to which each has a dot of its own
+_FAINT = 0.25
 
-def loss_curve(rows: Sequence[Mapping[str, Any]], chance: float | None) -> "Figure":
+
+class _Line(NamedTuple):
+    """One line of a figure."""
+
+    name: str
+    colour: str
+    epochs: list[int]
+    values: list[float]
+
+
+def loss_curve(
+    rows: Rows, chance: float | None, *, smoothing: float = 0.0, over: Mapping[str, Rows] | None = None
+) -> "Figure":
     """Return the loss of each epoch under the line of a network that has learnt nothing.
 
     Args:
         rows: With ``epoch`` and ``loss``; rows without a loss are left out.
         chance: Height of the line, ln(2N - 1) for NT-Xent; None draws none.
+        smoothing: See ``smoothed``.
+        over: Further runs to lay over it, by name.
     """
-    figure = _curves(rows, {"loss": "loss"}, scale=1, title="loss")
+    figure = _curves(rows, {"loss": "loss"}, scale=1, title="loss", smoothing=smoothing, over=over)
     figure.update_yaxes(rangemode="normal")  # what counts is the distance to the line, not to zero
     if chance is not None:
         line = {"dash": "dash", "width": 2, "color": GREY}
@@ -25,15 +44,24 @@ def loss_curve(rows: Sequence[Mapping[str, Any]], chance: float | None) -> "Figu
     return figure
 
 
-def knn_curve(rows: Sequence[Mapping[str, Any]], pixels: float | None, untrained: float | None) -> "Figure":
+def knn_curve(
+    rows: Rows,
+    pixels: float | None,
+    untrained: float | None,
+    *,
+    smoothing: float = 0.0,
+    over: Mapping[str, Rows] | None = None,
+) -> "Figure":
     """Return the k-NN accuracy on val, in percent, over what pixels and the untrained network reach.
 
     Args:
         rows: With ``epoch`` and ``knn_accuracy`` in 0-1; rows without one are left out.
         pixels: Height of the first line in 0-1; None draws none.
         untrained: Height of the second.
+        smoothing: See ``smoothed``.
+        over: Further runs to lay over it, by name.
     """
-    figure = _curves(rows, {"knn_accuracy": "k-NN on val"}, scale=100, title="right, %")
+    figure = _curves(rows, {"knn_accuracy": "k-NN on val"}, scale=100, title="right, %", smoothing=smoothing, over=over)
     # Named in the legend: written along the lines, the names lie on the curve where it runs beside one.
     for name, height, dash in (("normalised pixels", pixels, "dash"), ("untrained network", untrained, "dot")):
         if height is not None:
@@ -43,7 +71,29 @@ def knn_curve(rows: Sequence[Mapping[str, Any]], pixels: float | None, untrained
     return figure
 
 
-def accuracy_curves(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+def run_curve(
+    rows: Rows,
+    fields: Mapping[str, str],
+    *,
+    title: str,
+    smoothing: float = 0.0,
+    over: Mapping[str, Rows] | None = None,
+) -> "Figure":
+    """Return any figures of a run's rows over its epochs, as they are, a line a field.
+
+    Args:
+        rows: With ``epoch``; a field is drawn where it was measured.
+        fields: Field -> what the line is called.
+        title: Of the vertical axis.
+        smoothing: See ``smoothed``.
+        over: Further runs to lay over it, by name.
+    """
+    figure = _curves(rows, fields, scale=1, title=title, smoothing=smoothing, over=over)
+    figure.update_yaxes(rangemode="normal")
+    return figure
+
+
+def accuracy_curves(rows: Rows) -> "Figure":
     """Return the share of train and val photos named rightly, in percent, epoch by epoch.
 
     Args:
@@ -52,7 +102,7 @@ def accuracy_curves(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     return _curves(rows, {"train_top1": "train", "val_top1": "validation"}, scale=100, title="right, %")
 
 
-def compared_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], field: str, title: str) -> "Figure":
+def compared_curves(runs: Mapping[str, Rows], field: str, title: str) -> "Figure":
     """Return one figure of several runs over the epochs, in percent, a line a run.
 
     Args:
@@ -61,42 +111,103 @@ def compared_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], field: str,
         title: Of the vertical axis.
     """
     figure = _lines(
-        [(name, look(number)["color"], *_points(rows, field, 100)) for number, (name, rows) in enumerate(runs.items())],
+        [
+            _Line(name, look(number)["color"], *_points(rows, field, 100))
+            for number, (name, rows) in enumerate(runs.items())
+        ],
         title=title, last=max((row["epoch"] for rows in runs.values() for row in rows), default=1),
     )  # fmt: skip
     figure.update_layout(showlegend=True)
     return figure
 
 
-def _curves(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, str], *, scale: float, title: str) -> "Figure":
-    """Return a line a field over the epochs; a legend only where there is more than one line."""
+def smoothed(values: Sequence[float], weight: float) -> list[float]:
+    """Return the exponential moving average of a line: each value, and what came before it times ``weight``.
+
+    Without a bias towards its first value (Kingma and Ba 2015, section 3): it is a weighted mean of what it has seen.
+
+    Raises:
+        ValueError: The weight is not in [0, 1).
+    """
+    if not 0 <= weight < 1:
+        raise ValueError(f"smoothing must be in [0, 1), got {weight}")
+    total = share = 0.0
+    averaged = []
+    for value in values:
+        total = weight * total + (1 - weight) * value
+        share = weight * share + (1 - weight)
+        averaged.append(total / share)
+    return averaged
+
+
+def _curves(
+    rows: Rows,
+    fields: Mapping[str, str],
+    *,
+    scale: float,
+    title: str,
+    smoothing: float = 0.0,
+    over: Mapping[str, Rows] | None = None,
+) -> "Figure":
+    """Return a line a field and run over the epochs; a legend only where there is more than one line."""
+    others = over or {}
     lines = [
-        (name, colour, *_points(rows, field, scale))
-        for (field, name), colour in zip(fields.items(), (ACCENT, SECOND), strict=False)
+        _Line(name, colour, *_points(rows, field, scale))
+        for (field, name), colour in zip(fields.items(), (ACCENT, SECOND, PALETTE[3]), strict=False)
     ]
-    return _lines(lines, title=title, last=max((row["epoch"] for row in rows), default=1))
+    colours = cycle(PALETTE[1:] if len(fields) == 1 else PALETTE[4:])
+    for run, its_rows in others.items():
+        for field, name in fields.items():
+            called = run if len(fields) == 1 else f"{name}, {run}"
+            lines.append(_Line(called, next(colours), *_points(its_rows, field, scale)))
+    last = max((row["epoch"] for some in (rows, *others.values()) for row in some), default=1)
+    return _lines(lines, title=title, last=last, smoothing=smoothing)
 
 
-def _points(rows: Sequence[Mapping[str, Any]], field: str, scale: float) -> tuple[list[int], list[float]]:
+def _points(rows: Rows, field: str, scale: float) -> tuple[list[int], list[float]]:
     """Return the epochs in which a figure was measured, and the figures."""
-    measured = [(row["epoch"], round(scale * row[field], 4)) for row in rows if row.get(field) is not None]
-    return [epoch for epoch, _ in measured], [value for _, value in measured]
+    measured = [(row["epoch"], scale * row[field]) for row in rows if row.get(field) is not None]
+    return [epoch for epoch, _ in measured], [float(f"{value:.6g}") for _, value in measured]
 
 
-def _lines(lines: Sequence[tuple[str, str, list[int], list[float]]], *, title: str, last: int) -> "Figure":
-    """Return lines of (name, colour, epochs, values) up to the last epoch; a legend where there are several."""
+def _thinned(epochs: list[int], values: list[float]) -> tuple[list[int], list[float]]:
+    """Return at most ``_MOST`` points of a line: the ends, and of each stretch the highest and the lowest."""
+    if len(epochs) <= _MOST:
+        return epochs, values
+    stretches = _MOST // 2 - 1
+    kept = {0, len(values) - 1}
+    for number in range(stretches):
+        stretch = range(number * len(values) // stretches, (number + 1) * len(values) // stretches)
+        kept |= {min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)}
+    return [epochs[i] for i in sorted(kept)], [values[i] for i in sorted(kept)]
+
+
+def _lines(lines: Sequence[_Line], *, title: str, last: int, smoothing: float = 0.0) -> "Figure":
+    """Return lines up to the last epoch; a legend where there are several. Smoothed, what was measured stays, faint."""
     from plotly import graph_objects as go
 
     figure = go.Figure()
-    for name, colour, epochs, values in lines:
-        figure.add_scatter(
-            x=epochs, y=values, name=escape(name), mode="lines+markers",
-            line={"color": colour, "width": 3}, marker={"size": 7},
-            hovertemplate=f"{escape(name)} after epoch %{{x}}: %{{y:.3~g}}<extra></extra>",
-        )  # fmt: skip
-    layout(figure, height=320, legend=ABOVE, showlegend=len(lines) > 1, hovermode="closest")
+    for line in lines:
+        if smoothing:
+            averaged = [float(f"{value:.6g}") for value in smoothed(line.values, smoothing)]
+            _add(figure, line, f"{line.name}, measured", opacity=_FAINT, showlegend=False)
+            _add(figure, line._replace(values=averaged), line.name)
+        else:
+            _add(figure, line, line.name)
+    layout(figure, height=320, legend=ABOVE, showlegend=len(lines) > 1, hovermode="x unified")
     figure.update_xaxes(title="epoch", showgrid=False, dtick=1 if last <= 10 else None, tickformat="d")
+    figure.update_xaxes(unifiedhovertitle={"text": "after epoch %{x}"})
     if last <= 1:
         figure.update_xaxes(range=[-0.1, 1.1])  # around a single point plotly invents negative epochs
     figure.update_yaxes(title=title, rangemode="tozero")
     return figure
+
+
+def _add(figure: "Figure", line: _Line, name: str, **more: Any) -> None:
+    epochs, values = _thinned(line.epochs, line.values)
+    marked = len(epochs) <= _MARKED and not more
+    figure.add_scatter(
+        x=epochs, y=values, name=escape(name), mode="lines+markers" if marked else "lines",
+        line={"color": line.colour, "width": 3}, marker={"size": 7},
+        hovertemplate="%{y:.3~g}", **more,
+    )  # fmt: skip
