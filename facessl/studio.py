@@ -188,9 +188,11 @@ class Studio:
             FaceSSLError: The settings cannot work here; nothing was made.
         """
         recipe = resolve.resolve(kind, settings, self.workspace)
-        seen = {name: len(self.dataset(name).edits) for name in resolve.sets_of(recipe)}
         title = resolve.title_of(recipe, {run.id: run.title for run in self.runs()})
-        return runs.create(self.workspace, kind, recipe, title=title, edits=seen)
+        return runs.create(self.workspace, kind, recipe, title=title, edits=self._edits_seen(recipe))
+
+    def _edits_seen(self, recipe: config.Recipe) -> dict[str, int]:
+        return {name: len(self.dataset(name).edits) for name in resolve.sets_of(recipe)}
 
     def estimate(self, settings: dict[str, Any]) -> Run:
         """Start a probe that says what a pre-training with these settings would take; a few older ones stay.
@@ -203,7 +205,7 @@ class Studio:
         runs.delete(older)
         probe = config.build(config.ProbeRecipe, recipe.model_dump())
         title = f"Estimate: {resolve.title_of(recipe, {})}"
-        made = runs.create(self.workspace, "probe", probe, title=title)
+        made = runs.create(self.workspace, "probe", probe, title=title, edits=self._edits_seen(recipe))
         jobs.start(self.workspace, made)
         return made
 

@@ -1,6 +1,7 @@
 """The pictures of a run while it works: what it has prepared, how it learns. Shared by Home and the runs' own pages."""
 
 import base64
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,6 +10,8 @@ from facessl import registry
 from facessl.runs import ACTIVE, Run
 from pages._shared.words import count, percent
 
+Rows = Sequence[Mapping[str, Any]]
+Over = Mapping[str, Rows]  # further runs, by name
 CHART = {"displayModeBar": False}
 SHEET = "width:100%; border-radius:0.5rem"
 
@@ -24,8 +27,11 @@ def contact_sheet(run: Run) -> None:
         st.caption("The first faces appear here in a moment.")
 
 
-def pretrain_curves(run: Run, *, key: str) -> None:
-    """Draw how pre-training goes: k-NN accuracy over its two reference lines, and the loss under ln(2N − 1)."""
+def pretrain_curves(run: Run, *, key: str, smoothing: float = 0.0, over: Over | None = None) -> None:
+    """Draw how pre-training goes: k-NN accuracy over its two reference lines, and the loss under ln(2N − 1).
+
+    ``smoothing`` is that of ``figures.smoothed``; ``over`` are the rows of further runs by name.
+    """
     rows = run.metrics()
     if not rows:
         st.caption(
@@ -37,28 +43,41 @@ def pretrain_curves(run: Run, *, key: str) -> None:
     works = run.status().state in ACTIVE
     if rows[0].get("knn_accuracy") is None:
         st.caption("This set has no named faces in its val part, so there is no k-NN accuracy to show.")
-        _loss(rows, key, works=works)
+        _loss(rows, key, works=works, smoothing=smoothing, over=over)
         return
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**k-NN accuracy on val**: are faces of one person neighbours?")
-        figure = figures.knn_curve(rows, rows[0].get("knn_pixels"), rows[0]["knn_accuracy"])
+        figure = figures.knn_curve(
+            rows, rows[0].get("knn_pixels"), rows[0]["knn_accuracy"], smoothing=smoothing, over=over
+        )
         st.plotly_chart(figure, key=f"{key}-knn", config=CHART)
     with right:
-        _loss(rows, key, works=works)
+        _loss(rows, key, works=works, smoothing=smoothing, over=over)
     method = registry.load("methods", run.config["recipe"]["method"])
     st.markdown(pretrain_sentence(rows, named=getattr(method, "NEEDS_NAMES", False)))
 
 
-def _loss(rows: list[dict[str, Any]], key: str, *, works: bool) -> None:
+def _loss(rows: list[dict[str, Any]], key: str, *, works: bool, smoothing: float, over: Over | None) -> None:
     from facessl import figures
 
     learnt = [row for row in rows if "loss" in row]
     st.markdown("**Loss**: below the line it has learnt something.")
     if learnt:
-        st.plotly_chart(figures.loss_curve(learnt, learnt[-1].get("chance")), key=f"{key}-loss", config=CHART)
+        figure = figures.loss_curve(learnt, learnt[-1].get("chance"), smoothing=smoothing, over=over)
+        st.plotly_chart(figure, key=f"{key}-loss", config=CHART)
     else:
         st.caption("The first epoch is running." if works else "It ended before its first epoch did.")
+
+
+def collapse_sentence(rows: Rows) -> str:
+    """Return what to try when all faces have become nearly one point; "" while they have not."""
+    if not rows or not rows[-1].get("collapsed"):
+        return ""
+    return (
+        f"All faces have become nearly one point to it (spread {rows[-1]['spread']:.2g} after epoch "
+        f"{rows[-1]['epoch']}): stop it, and start again with a lower learning rate or a larger batch."
+    )
 
 
 def pretrain_sentence(rows: list[dict[str, Any]], *, named: bool = False) -> str:

@@ -21,6 +21,7 @@ def recipe_form(
     key: str,
     defaults: Mapping[str, Any] | None = None,
     hide: Sequence[str] = (),
+    show: Sequence[str] | None = None,
     main: Sequence[str] | None = None,
     choices: Choices | None = None,
 ) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def recipe_form(
         key: Begins the keys of all widgets (``<key>-<field>``); another key is another set of values.
         defaults: Replaces the model's own defaults.
         hide: Fields not shown and not returned.
+        show: Only these fields, in this order; None shows all.
         main: Shown first, in this order; the others fold away under "More settings". None shows all alike.
         choices: For text fields that are one of a list known only now, and for lists of such.
 
@@ -40,7 +42,8 @@ def recipe_form(
         Field -> value, ready for ``config.build``; a nested recipe is a dict of its own.
     """
     given = dict(defaults or {})
-    shown = [name for name in model.model_fields if name not in hide and not _is_free_dict(model.model_fields[name])]
+    asked = model.model_fields if show is None else show
+    shown = [name for name in asked if name not in hide and not _is_free_dict(model.model_fields[name])]
     nested = [name for name in shown if _recipe_of(model.model_fields[name])]
     plain = [name for name in shown if name not in nested]
     first = plain if main is None else [name for name in main if name in plain]

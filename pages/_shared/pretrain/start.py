@@ -1,0 +1,151 @@
+"""Starting a pre-training: what matters first, the rest in groups; where it would compute, and what it would take."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from pydantic import BaseModel
+
+from facessl import config, devices, registry
+from facessl.config import PretrainRecipe, ViewRecipe, device_defaults
+from facessl.errors import RecipeError
+from pages._shared.backend import studio
+from pages._shared.forms import field_widget, plugin_options, plugin_select, recipe_form
+from pages._shared.pretrain.estimate import show_estimate
+from pages._shared.widgets import choose, empty_state, open_tab, pick_dataset, shown_errors
+from pages._shared.words import count, plain
+
+CARRIED = "carried_views"  # view settings from the Views page
+FROM_VIEWS = "from the Views page"
+BY_HAND = ("dataset", "method", "backbone", "options", "backbone_options", "views")
+MATTERS = ("image_size", "epochs", "batch_size")
+MATTERS_OF_METHOD = ("temperature",)
+GROUPS = {
+    "Optimiser and rate": (
+        "optimizer", "learning_rate", "weight_decay", "schedule", "warm_up", "clip_norm", "accumulate",
+    ),
+    "Views": (),
+    "Network and method": ("init",),
+    "Device, precision and processes": ("device", "precision", "processes", "threads"),
+    "Faces, figures and seed": (),  # and whatever stands in no other group
+}  # fmt: skip
+VIEWS, NETWORK, REST = "Views", "Network and method", "Faces, figures and seed"
+
+
+def start_run(watch: tuple[str, str]) -> None:
+    """Draw the form; ``watch`` is the key of the page's tabs and the one in which a started run is shown."""
+    grid = st.grid(4, min_column_width=220, vertical_alignment="bottom")
+    with grid.cell():
+        dataset = pick_dataset("Set to learn from", key="pretrain-dataset")
+    if dataset is None:
+        empty_state("There is no prepared set any more.", page="pages/data.py", link="Prepare a set")
+        return
+    with grid.cell():
+        method = plugin_select("methods", "Method", key="pretrain-method", default="simclr", hide=("supervised",))
+    with grid.cell():
+        backbone = plugin_select("backbones", "Backbone", key="pretrain-backbone", default="resnet18")
+    with grid.cell():
+        preset, views = pick_views()
+    settings = settings_of(dataset.name, method, backbone, preset, views)
+    try:
+        recipe = config.build(PretrainRecipe, settings)
+    except RecipeError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.fragment(where_it_goes, run_every=3.0)()
+    with st.container(horizontal=True):
+        pressed = st.button("Start pre-training", type="primary", icon=":material/play_arrow:", key="pretrain-start")
+        estimated = st.button("Estimate", icon=":material/timer:", key="pretrain-estimate",
+                              help="A few steps of it say what an epoch takes, and how much memory.")  # fmt: skip
+    if pressed:
+        with shown_errors():
+            run = studio().start("pretrain", settings)
+            choose("run", run.id, key="pretrain-run")
+            open_tab(*watch)
+            st.rerun()
+    if estimated:
+        with shown_errors():
+            studio().estimate(settings)
+    show_estimate(recipe)
+
+
+def settings_of(dataset: str, method: str, backbone: str, preset: str, views: dict[str, Any]) -> dict[str, Any]:
+    """Draw what matters, and the rest folded away by groups; return all settings."""
+    device = studio().device()
+    defaults = device_defaults("pretrain", device.kind if device else "cpu")
+    # A GPU brings other defaults: other keys, so that they are taken.
+    key = f"pretrain-{'cuda' if defaults else 'cpu'}"
+    of_method = registry.load("methods", method).Options
+    first = [name for name in MATTERS_OF_METHOD if name in of_method.model_fields]
+    grid = st.grid(4, min_column_width=220, vertical_alignment="bottom")
+    values = _in(grid, PretrainRecipe, MATTERS, f"{key}", defaults)
+    options = _in(grid, of_method, first, f"{key}-{method}", {})
+    choices = {"also": [d.name for d in studio().datasets() if d.name != dataset], "init": starting_points()}
+    for title, names in groups().items():
+        with st.expander(title):
+            values |= recipe_form(PretrainRecipe, key=key, defaults=defaults, show=names, choices=choices)
+            if title == VIEWS:
+                st.caption("The Views page shows what these do to a face.")
+                values["views"] = recipe_form(ViewRecipe, key=f"pretrain-views-{preset}", defaults=views)
+            if title == NETWORK:
+                options |= recipe_form(of_method, key=f"{key}-{method}", hide=first)
+                values["backbone_options"] = plugin_options("backbones", backbone, key="pretrain-backbone-options")
+    return {**values, "options": options, "dataset": dataset, "method": method, "backbone": backbone}
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """Return which settings each group shows; a setting that nobody put anywhere is in the last."""
+    placed = {*BY_HAND, *MATTERS, *(name for names in GROUPS.values() for name in names)}
+    rest = tuple(name for name in PretrainRecipe.model_fields if name not in placed)
+    return {title: rest if title == REST else names for title, names in GROUPS.items()}
+
+
+def _in(grid: Any, model: type[BaseModel], names: Sequence[str], key: str, defaults: dict[str, Any]) -> dict[str, Any]:
+    values = {}
+    for name in names:
+        field = model.model_fields[name]
+        with grid.cell():
+            values[name] = field_widget(name, field, defaults.get(name, field.default), key=f"{key}-{name}")
+    return values
+
+
+def pick_views() -> tuple[str, dict[str, Any]]:
+    """Choose the views by preset, or those carried over; return a name for the choice and its settings."""
+    carried = st.session_state.get(CARRIED)
+    names = [*([FROM_VIEWS] if carried is not None else []), *studio().presets()]
+    key = f"pretrain-preset-{carried is not None}"
+    if st.session_state.get(key, names[0]) not in names:
+        del st.session_state[key]  # somebody deleted it
+    name = st.selectbox("Views", names, key=key, persist_state="session")
+    values = ViewRecipe().model_dump()
+    if name == FROM_VIEWS and carried is not None:
+        values = carried
+    else:
+        with shown_errors():
+            values = studio().preset(name).model_dump()
+    # Another preset, or one that was saved anew, is another set of widgets: so it is taken.
+    return f"{name}-{zlib.crc32(str(values).encode()):x}", values
+
+
+def starting_points() -> list[str]:
+    """Return what a network may start from: nothing, ImageNet's weights, or a trained run."""
+    return ["scratch", "imagenet", *(run.id for run in studio().models())]
+
+
+def where_it_goes() -> None:
+    """Say on which device a run would compute, and who is before it."""
+    device = studio().device()
+    name = f"**{plain(device.name)}, {device.precision}**" if device else "a device that is being looked for"
+    st.markdown(f":material/memory: It computes on {name}. {before_it()}")
+
+
+def before_it() -> str:
+    """Return in a sentence or two who works and who waits."""
+    places = studio().queue()
+    of_queue = {queue: [p.run.title for p in places if p.queue == queue] for queue in devices.queues("auto")}
+    shortest = min(of_queue.values(), key=len)
+    if not shortest:
+        return "Nobody is before it: it starts at once."
+    waiting = f", and {count(len(shortest) - 1, 'run waits', 'runs wait')}" if len(shortest) > 1 else ""
+    return f"It waits its turn: *{plain(shortest[0])}* works there{waiting}."
