@@ -20,7 +20,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "encoder embeddings batches",
     "training recognition likeness",
     "pretraining figures",
-    "finetuning probe seen",
+    "finetuning probe seen bench",
     "together",
     "worker demo resolve",
     "studio",
