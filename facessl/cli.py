@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from facessl import config, devices, distributed, registry, runs
+from facessl import bench, config, devices, distributed, registry, runs
 from facessl.config import DemoRecipe, Recipe, default_workspace
 from facessl.distributed import World
 from facessl.errors import FaceSSLError, ImageError, RecipeError, RunError
@@ -183,6 +183,11 @@ def _identify(studio: Studio, *, model: str, photos: list[str], false_accept_rat
     return {"model": found.id, "photos": len(photos), "faces": faces}
 
 
+def _bench(studio: Studio, *, what: str, **settings: Any) -> dict[str, Any]:
+    recipe = config.build(bench.BenchRecipe, settings)
+    return bench.run(what, recipe, studio.workspace, lambda line: print(line, file=sys.stderr, flush=True))
+
+
 def _work(studio: Studio, *, run: str) -> None:
     from facessl.worker import take_part, work
 
@@ -283,6 +288,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     delete = add("delete", "delete a run and what it learnt", _delete)
     delete.add_argument("run", metavar="RUN")
     delete.add_argument("--with-dependants", action="store_true", help="and the runs that build on it")
+    compared = add("bench", (bench.BenchRecipe.__doc__ or "").strip(), _bench)
+    compared.add_argument("what", choices=bench.WHAT)
+    _add_recipe_flags(compared, bench.BenchRecipe, words)
     add("work", "carry out a run (what the studio starts; not for hands)", _work).add_argument("run")
     return parser
 
@@ -368,23 +376,25 @@ def _as_text(answer: Any) -> str:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{key}:\n{_table(value)}")
         else:
-            lines.append(f"{key}: {_cell(value)}")
+            lines.append(f"{key}: {_cell(value, key)}")
     return "\n".join(lines)
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
     columns = list(rows[0])
-    cells = [columns] + [[_cell(row.get(column)) for column in columns] for row in rows]
+    cells = [columns] + [[_cell(row.get(column), column) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     padded = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in cells]
     return "\n".join("  ".join(line).rstrip() for line in padded)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, of: str = "") -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, dict):
-        return ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
+        return ", ".join(f"{k} {_cell(v, k)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(_cell(v) for v in value)
-    return "nobody known" if value is None else str(value)
+    if value is None:
+        return "nobody known" if of == "person" else "–"
+    return str(value)

@@ -17,6 +17,7 @@ from facessl import devices
 from facessl.bench import BenchRecipe, _peer
 from facessl.bench._rounds import alternately, compared, samples
 from facessl.bench._timeline import synchronise
+from facessl.errors import RunError
 from facessl.losses import nt_xent
 
 TEMPERATURE = 0.5  # lightly's default
@@ -88,7 +89,11 @@ print(_loss.peak_mib({side!r}, {n}, {dimensions}, {device!r}))
 """
     path = os.pathsep.join([str(_PACKAGE), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise RunError(f"The process that measures the memory of {n} pairs ended too early; ask for fewer --pairs.")
     return float(done.stdout.split()[-1])
 
 
