@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import __version__, checkpoints, distributed, metrics, registry, runs, training, views, whitening
+from facessl import __version__, checkpoints, distributed, jobs, metrics, registry, runs, training, views, whitening
 from facessl.baselines import pixel_embeddings
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import PretrainRecipe
@@ -102,15 +102,15 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     compute = training.compute_for(run, recipe)
     world = distributed.join(compute.device.kind)
     torch.manual_seed(recipe.seed)
-    dataset = open_for(run, workspace, recipe.dataset)
     run.update(device=compute.device.name, message="Loading the faces.")
-
-    backbone = training.starting_backbone(recipe, workspace)
-    plugin = registry.load("methods", recipe.method)
-    method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
-    others = [open_for(run, workspace, name) for name in recipe.also]
-    pool, labels = _faces_to_learn_from(dataset, others, named_only=method.needs_labels)
-    batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
+    with jobs.breakable():
+        dataset = open_for(run, workspace, recipe.dataset)
+        backbone = training.starting_backbone(recipe, workspace)
+        plugin = registry.load("methods", recipe.method)
+        method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
+        others = [open_for(run, workspace, name) for name in recipe.also]
+        pool, labels = _faces_to_learn_from(dataset, others, named_only=method.needs_labels)
+        batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
     run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **training.resolved(compute, world))
     encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
     watch = Watch(dataset, encoder, recipe)

@@ -29,7 +29,10 @@ from facessl.errors import RecipeError, RunError, Stopped
 ACTIVE = ("queued", "running", "paused", "stopping")
 RESUMABLE = ("stopped", "failed", "interrupted")
 PAUSABLE = ("pretrain", "finetune")  # the kinds that learn, whose loop waits between two steps when asked
-CHANGEABLE = ("epochs", "learning_rate", "batch_size", "precision", "device", "threads")  # when they are resumed
+# With what a run may go on when it is resumed.
+CHANGEABLE = (
+    "epochs", "learning_rate", "clip_norm", "batch_size", "accumulate", "precision", "device", "threads", "processes",
+)  # fmt: skip
 
 STOPPED = "Stopped on request; resume it whenever you like."
 

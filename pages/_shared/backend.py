@@ -11,6 +11,7 @@ def _studio_of(workspace: str) -> Studio:
     made = Studio(default_workspace())
     # The first page goes out at once; torch and OpenCV are loaded while somebody reads it.
     made.warm_up()
+    made.watch()  # a run that died while nobody looked comes back
     return made
 
 

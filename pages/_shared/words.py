@@ -10,6 +10,7 @@ STATES = {
     "stopped": ("Stopped", "orange", ":material/pause_circle:"),
     "finished": ("Finished", "green", ":material/check_circle:"),
     "failed": ("Failed", "red", ":material/error:"),
+    "paused": ("Paused", "violet", ":material/pause:"),
     "interrupted": ("Interrupted", "orange", ":material/power_off:"),
 }
 

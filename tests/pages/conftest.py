@@ -5,6 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from facessl.studio import Studio
+
+
+@pytest.fixture(autouse=True)
+def nobody_revives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs made by hand have no process; the app would start one for them."""
+    monkeypatch.setattr(Studio, "watch", lambda self: None)
+
 
 @pytest.fixture(autouse=True)
 def main_module_stays() -> Iterator[None]:
