@@ -87,6 +87,18 @@ def test_generated_faces_have_the_size_of_the_views(tmp_path: Path):
         assert {size: image.size for size in found for image in found[size].images()} == {32: (32, 32), 64: (64, 64)}
 
 
+def test_our_views_are_of_every_face_once(tmp_path: Path):
+    """Five faces in batches of two, and the last one alone."""
+    make_set(tmp_path)
+    with _faces.opened(recipe(dataset="tiny", faces=5), tmp_path, [32]) as found:
+        parts = found[32].parts(2)
+        assert [len(part) for part in parts] == [2, 2, 1]
+        assert np.array_equal(np.concatenate([part.rows for part in parts]), found[32].rows)
+        pictures, make = _views.our_side(found[32], _views.settings(recipe(), 32, batch_size=2))
+        seconds = [make(), make()]
+    assert len(pictures) == 2 and all(0 < part < whole for part, whole in zip(pictures, seconds, strict=True))
+
+
 # -- where the time goes --------------------------------------------------------------------------------------------
 
 

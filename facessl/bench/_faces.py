@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,10 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def parts(self, size: int) -> "list[Faces]":
+        """Return these faces in parts of ``size``, the last of which may be smaller."""
+        return [replace(self, rows=self.rows[start : start + size]) for start in range(0, len(self), size)]
 
     def pool(self, count: int) -> FacePool:
         """Return ``count`` faces for our side: these in their order, over and over."""

@@ -18,7 +18,7 @@ from facessl.config import PretrainRecipe
 
 SIZES = (64, 112, 224)
 PRESET = "SimCLR paper"  # lightly's defaults, setting for setting
-_PART = 64  # views that are made into input at a time: a batch of the size that a CPU learns with
+_BATCH = 64  # faces at a time, as a CPU learns: more at once cost more each, for their memory is fetched anew
 
 
 def measure(recipe: BenchRecipe, workspace: Path, say: Callable[[str], None]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def measure(recipe: BenchRecipe, workspace: Path, say: Callable[[str], None]) ->
     """
     sizes = recipe.size or SIZES
     for size in sizes:
-        settings(recipe, size, batch_size=recipe.faces)  # refused before anything is drawn
+        settings(recipe, size, batch_size=recipe.batch_size or _BATCH)  # refused before anything is drawn
     rows, every = [], []
     with _faces.opened(recipe, workspace, sizes) as faces, _one_thread():
         for size in sizes:
@@ -38,7 +38,10 @@ def measure(recipe: BenchRecipe, workspace: Path, say: Callable[[str], None]) ->
                 every.append(samples(f"{what} {size} px", ours, peer))
         sides = {str(size): faces[size].dataset.size for size in sizes}
         counts = min(len(faces[size]) for size in sizes)
-    settled = {"size": list(sizes), "faces": counts, "face_sides": sides, "threads": 1, "preset": PRESET}
+    settled = {
+        "size": list(sizes), "batch_size": recipe.batch_size or _BATCH, "faces": counts, "face_sides": sides,
+        "threads": 1, "preset": PRESET,
+    }  # fmt: skip
     return {"rows": rows, "samples": every, "settings": settled}
 
 
@@ -61,7 +64,7 @@ def _compare(
     faces: Faces, size: int, recipe: BenchRecipe, say: Callable[[str], None]
 ) -> dict[str, tuple[list[float], list[float] | None]]:
     both = 2 * len(faces)
-    drawn_too, ours = our_side(faces, settings(recipe, size, batch_size=len(faces)))
+    drawn_too, ours = our_side(faces, settings(recipe, size, batch_size=recipe.batch_size or _BATCH))
     peer = peer_side(faces, size, recipe.seed) if _peer.installed() else None
     whole, theirs = alternately(ours, peer, recipe.repeats, lambda n: say(f"{size} px: {n} of {recipe.repeats}"))
     speeds = None if theirs is None else [both / seconds for seconds in theirs]
@@ -72,23 +75,30 @@ def _compare(
 
 
 def our_side(faces: Faces, recipe: PretrainRecipe) -> tuple[list[float], Callable[[], float]]:
-    """Return a function that makes two views of each face and returns the seconds; a new epoch with each call.
+    """Return a function that makes two views of each face and returns the seconds; other views with each call.
 
     The list that comes with it is given the seconds until the views were pictures, call for call.
     """
     compute = devices.compute("cpu", "fp32", 1)
     # One step an epoch: nothing is made ready beside it.
-    batches = FaceBatches(faces.pool(len(faces)), np.arange(len(faces)), 2, recipe, compute)
+    batches = [
+        FaceBatches(part.pool(len(part)), np.arange(len(part)), 2, recipe, compute)
+        for part in faces.parts(recipe.batch_size)
+    ]
     epochs = itertools.count()
     pictures: list[float] = []
 
     def make() -> float:
-        start = time.perf_counter()
-        batch = batches(next(epochs), 0)
-        pictures.append(time.perf_counter() - start)
-        for first in range(0, len(batch), _PART):
-            batch.views(slice(first, first + _PART))
-        return time.perf_counter() - start
+        drawn = fed = 0.0
+        for of_part in batches:
+            start = time.perf_counter()
+            batch = of_part(next(epochs), 0)
+            middle = time.perf_counter()
+            batch.views(slice(None))
+            drawn += middle - start
+            fed += time.perf_counter() - middle
+        pictures.append(drawn)
+        return drawn + fed
 
     return pictures, make
 
