@@ -50,10 +50,10 @@ def test_the_sides_take_turns_and_the_first_round_does_not_count():
 
 
 def test_the_ratio_is_that_of_the_medians():
-    """Medians 20 and 4; single repeats 10/5, 20/4 and 90/1."""
-    row = _rounds.compared("x", "a second", [10, 20, 90], [5, 4, 1])
+    """Medians 20 and 4; single repeats 10/5, 20/1 and 90/4, whose median is 20."""
+    row = _rounds.compared("x", "a second", [10, 20, 90], [5, 1, 4])
     assert (row["ours"], row["peer"], row["ratio"]) == (20, 4, 5)
-    assert (row["lowest"], row["highest"]) == (2, 90)
+    assert (row["lowest"], row["highest"]) == (2, 22.5)
 
 
 def test_of_seconds_and_bytes_less_is_better():
