@@ -208,6 +208,6 @@ def _add(figure: "Figure", line: _Line, name: str, **more: Any) -> None:
     marked = len(epochs) <= _MARKED and not more
     figure.add_scatter(
         x=epochs, y=values, name=escape(name), mode="lines+markers" if marked else "lines",
-        line={"color": line.colour, "width": 3}, marker={"size": 7},
+        line={"color": line.colour, "width": 3 if marked else 2}, marker={"size": 7},
         hovertemplate="%{y:.3~g}", **more,
     )  # fmt: skip

@@ -128,9 +128,10 @@ def field_widget(name: str, field: FieldInfo, value: Any, *, key: str, choices: 
 
 def _float_widget(text: str, field: FieldInfo, value: float, common: dict[str, Any]) -> float:
     low, high = bounds(field)
-    if low is None or high is None or _open_ended(field) or 0 < value < (high - low) / 100:
-        # Rates of 0.0003 have no place on a slider from 0 to 1.
-        step = 10.0 ** _magnitude(value)
+    wide = low is not None and high is not None and high - low > 1000
+    if low is None or high is None or wide or _open_ended(field) or 0 < value < (high - low) / 100:
+        # Rates of 0.0003 have no place on a slider from 0 to 1, nor has 1 on one up to a million.
+        step = 1.0 if wide and not value else 10.0 ** _magnitude(value)
         return st.number_input(text, min_value=low, max_value=high, value=value, step=step, format="%g", **common)
     step = 1.0 if high - low > 20 else 0.05 if high - low > 1.5 else 0.01
     return st.slider(text, min_value=low, max_value=high, value=value, step=step, **common)

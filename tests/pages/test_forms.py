@@ -100,3 +100,8 @@ def test_what_pages_share_is_imported_without_the_heavy_libraries() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_bound_of_a_million_is_no_slider() -> None:
+    app = draw(PretrainRecipe)
+    assert "f-clip_norm" in [field.key for field in app.number_input]

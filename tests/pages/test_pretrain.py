@@ -1,15 +1,23 @@
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl import runs
-from facessl.config import PretrainRecipe, build
+from facessl import devices, runs
+from facessl.config import PretrainRecipe, ViewRecipe, build
+from facessl.devices import DeviceInfo
 from facessl.runs import Run
 from facessl.studio import Studio
-from pages._shared.curves import pretrain_sentence
+from facessl.turns import Place
+from pages._shared.curves import collapse_sentence, pretrain_sentence
+from pages._shared.pretrain.start import BY_HAND, MATTERS, groups
+from pages._shared.pretrain.table import ends, seen
+from pages._shared.pretrain.watch import PANELS
 from pages._shared.widgets import run_name
+from pages._shared.words import duration
 from tests.pages.made import APP, make_run, open_page, pretrained, words
 from tests.pages.test_home import counted_set
 
@@ -161,3 +169,257 @@ def test_a_page_asked_for_before_the_frame_has_run_comes_with_its_frame(empty_wo
     app = AppTest.from_file(str(APP), default_timeout=120).switch_page("pages/pretrain.py").run()
     assert not app.exception
     assert app.session_state["framed"]
+
+
+# -- starting ----------------------------------------------------------------------------------------------------
+
+
+def test_each_setting_stands_in_the_form_once() -> None:
+    named = [name for names in groups().values() for name in names]
+    placed = [*named, *MATTERS, *BY_HAND]
+    assert sorted(placed) == sorted(PretrainRecipe.model_fields)
+
+
+def test_a_saved_preset_can_be_chosen_and_its_settings_are_taken(
+    empty_workspace: Path, asked: list[PretrainRecipe]
+) -> None:
+    counted_set(empty_workspace)
+    Studio(empty_workspace).save_preset("Mine", ViewRecipe(blur=0.93))
+    app = open_page("pretrain")
+    app = app.selectbox(key="pretrain-preset-False").select("Mine").run()
+    app.button(key="pretrain-start").click().run()
+    assert asked[0].views.blur == 0.93
+
+
+def test_before_the_start_it_says_where_it_computes_and_who_is_before_it(
+    empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_set(empty_workspace)
+    monkeypatch.setattr(Studio, "device", lambda self: DeviceInfo("cpu", "2 × Abacus", "bf16", 8.0))
+    assert "**2 × Abacus, bf16**. Nobody is before it" in words(open_page("pretrain"))
+    works = make_run(empty_workspace, "finetune", "The one at work")
+    places = [Place(queue, position, works) for queue in devices.queues("auto") for position in (0, 1)]
+    monkeypatch.setattr(Studio, "queue", lambda self: places)
+    app = open_page("pretrain")
+    app.session_state["pretrain-tabs-next"] = "Start a run"
+    assert "*The one at work* works there, and 1 run waits" in words(app.run())
+
+
+# -- the estimate ------------------------------------------------------------------------------------------------
+
+
+def measured_probe(workspace: Path, **settings: object) -> Run:
+    """A probe that found 2 s an epoch and half a second for a look, as if it had just ended."""
+    run = make_run(workspace, "probe", "Estimate", **settings)
+    found: dict[str, Any] = {"seconds_an_epoch": 2.0, "seconds_of_a_look": 0.5, "memory_mib": 2048, "loss": 4.7}
+    found |= {"chance": 4.8, "faces": 28, "steps_an_epoch": 3, "device": "a slide rule", "precision": "fp32"}
+    runs.write_json(run.path / "result.json", found)
+    return run
+
+
+def test_estimate_starts_a_probe_of_what_the_form_says(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted_set(empty_workspace)
+    started: list[Run] = []
+    monkeypatch.setattr("facessl.jobs.start", lambda workspace, run, changes=None: started.append(run))
+    app = open_page("pretrain")
+    next(field for field in app.number_input if field.label == "Batch size").set_value(6)
+    app = app.button(key="pretrain-estimate").click().run()
+    assert not app.exception
+    assert [(run.kind, run.config["recipe"]["batch_size"]) for run in started] == [("probe", 6)]
+    assert Studio(empty_workspace).runs("pretrain") == []
+
+
+def test_an_estimate_is_shown_with_what_it_was_measured_for(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    measured_probe(empty_workspace)
+    app = open_page("pretrain")
+    assert not app.exception
+    epochs = PretrainRecipe.model_fields["epochs"].default
+    assert {metric.label: metric.value for metric in app.metric} == {
+        "An epoch": "2.0 s", f"All {epochs} epochs": duration(2.0 * epochs + 0.5),
+        "Memory at its peak": "2.0 GiB", "Loss": "4.7",
+    }  # fmt: skip
+    assert "28 faces in 3 steps an epoch" in words(app) and "a slide rule, fp32" in words(app)
+    assert "of other settings" not in words(app)
+
+
+def test_epochs_multiply_an_estimate_and_other_settings_make_it_stale(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    measured_probe(empty_workspace)
+    app = open_page("pretrain")
+    app = next(field for field in app.number_input if field.label == "Epochs").set_value(100).run()
+    assert "3 min 20 s" in [metric.value for metric in app.metric]
+    assert "of other settings" not in words(app)
+    app = next(field for field in app.number_input if field.label == "Batch size").set_value(8).run()
+    assert "Changed since: batch size." in words(app)
+
+
+def test_an_estimate_that_failed_says_why(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    make_run(empty_workspace, "probe", "Estimate").update(state="failed", error="The memory is full.")
+    assert [error.value for error in open_page("pretrain").error] == ["It would not work: The memory is full."]
+
+
+# -- watching ----------------------------------------------------------------------------------------------------
+
+
+def chart_names(app: AppTest) -> list[list[str]]:
+    """Return the names of the lines of each chart."""
+    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return [[line["name"] for line in chart["data"]] for chart in charts]
+
+
+def test_curves_are_smoothed_and_another_run_is_laid_over(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    other, run = pretrained(empty_workspace), pretrained(empty_workspace)
+    app = open_page("pretrain")
+    assert app.selectbox(key="pretrain-run").value == run.id
+    assert chart_names(app) == [["k-NN on val"], ["loss"]]
+    app = app.selectbox(key=f"pretrain-over-{run.id}").select(other.id).run()
+    assert [names[1:] for names in chart_names(app)] == [[run_name(other)]] * 2
+    app.selectbox(key=f"pretrain-over-{run.id}").select("nothing")
+    app = app.slider(key="pretrain-smoothing").set_value(0.5).run()
+    assert chart_names(app)[1] == ["loss, measured", "loss"]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_panel_draws_what_was_measured_and_says_what_was_not(empty_workspace: Path, panel: str) -> None:
+    counted_set(empty_workspace)
+    run = pretrained(empty_workspace)
+    app = open_page("pretrain")
+    app = app.segmented_control(key="pretrain-panel").set_value(panel).run()
+    assert words(app).count("Nothing of this has been measured yet") == 2
+    fields = {field: 1.0 for _, lines in PANELS[panel] for field in lines}
+    run.log_metrics(epoch=2, loss=3.0, **fields)
+    app = open_page("pretrain")
+    app = app.segmented_control(key="pretrain-panel").set_value(panel).run()
+    assert not app.exception
+    assert [name for names in chart_names(app) for name in names] == [
+        name for _, lines in PANELS[panel] for name in lines.values()
+    ]
+
+
+def test_a_collapse_is_said_with_what_to_try() -> None:
+    rows = [{"epoch": 3, "spread": 0.012, "collapsed": True}]
+    assert "spread 0.012 after epoch 3" in collapse_sentence(rows)
+    assert collapse_sentence([*rows, {"epoch": 4, "spread": 0.5, "collapsed": False}]) == ""
+    assert collapse_sentence([]) == ""
+
+
+def test_the_collapse_stands_on_the_page(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    pretrained(empty_workspace).log_metrics(epoch=2, loss=5.5, spread=0.01, collapsed=True)
+    assert "lower learning rate or a larger batch" in open_page("pretrain").warning[0].value
+
+
+def test_the_strip_shows_pairs_of_the_epoch_at_work(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = make_run(empty_workspace, "pretrain", "cut off", epochs=9)
+    run.update(state="stopped", epoch=4, epochs=9)
+    app = open_page("pretrain")
+    assert "first faces of epoch 5" in words(app)
+    strip = next(html.proto.body for html in app.get("html") if "view 1" in html.proto.body)
+    assert strip.count("<img") == 2 * 12
+
+
+def test_without_its_set_a_run_is_shown_without_views(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    make_run(empty_workspace, "pretrain", "orphan", dataset="gone")
+    app = open_page("pretrain")
+    assert not app.exception
+    assert "views cannot be shown" in words(app)
+
+
+def test_changes_and_what_auto_came_to_stand_among_the_settings(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = make_run(empty_workspace, "pretrain", "revised")
+    run.update(state="stopped")
+    run.resolved(precision="bf16")
+    run.revise({"epochs": 40})
+    app = open_page("pretrain")
+    assert "after epoch 2\\: epochs 20 → 40" in words(app)
+    assert any("bf16" in list(table.value.get("Value", ())) for table in app.dataframe)
+
+
+def test_a_run_goes_on_with_what_was_changed_and_nothing_else(
+    empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_set(empty_workspace)
+    run = make_run(empty_workspace, "pretrain", "cut off")
+    run.update(state="stopped")
+    asked_for: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(Studio, "resume", lambda self, run_id, changes=None: asked_for.append((run_id, changes)))
+    app = open_page("pretrain")
+    go_on = next(button for button in app.button if button.label == "Go on with these")
+    app = go_on.click().run()
+    assert asked_for == [] and "change one" in words(app)
+    app.number_input(key=f"go-on-{run.id}-0-epochs").set_value(35)
+    next(button for button in app.button if button.label == "Go on with these").click().run()
+    assert asked_for == [(run.id, {"epochs": 35})]
+
+
+# -- the table ---------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_renamed_and_noted(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = make_run(empty_workspace, "pretrain", "plain")
+    app = open_page("pretrain")
+    app.text_input(key=f"title-{run.id}").set_value("Better")
+    app.text_area(key=f"note-{run.id}").set_value("It was the rate.")
+    app = next(button for button in app.button if button.label == "Save").click().run()
+    assert (run.title, run.note) == ("Better", "It was the rate.")
+    assert app.dataframe[-1].value["Note"][0] == "It was the rate."
+
+
+def test_the_table_is_filtered_by_text_set_and_state(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    make_run(empty_workspace, "pretrain", "The first").update(state="failed")
+    make_run(empty_workspace, "pretrain", "The second").describe(note="with a pinch of salt")
+    make_run(empty_workspace, "pretrain", "A third", dataset="other")
+
+    def listed(app: AppTest) -> list[str]:
+        return sorted(app.dataframe[-1].value["Run"])
+
+    app = open_page("pretrain")
+    assert len(listed(app)) == 3
+    assert listed(app.text_input(key="pretrain-find").set_value("SALT").run()) == ["The second"]
+    app = app.text_input(key="pretrain-find").set_value("the").run()
+    assert listed(app.multiselect(key="pretrain-filter-State").set_value(["Failed"]).run()) == ["The first"]
+    app.multiselect(key="pretrain-filter-State").set_value([])
+    app.text_input(key="pretrain-find").set_value("")
+    assert listed(app.multiselect(key="pretrain-filter-Set").set_value(["other"]).run()) == ["A third"]
+    app = app.text_input(key="pretrain-find").set_value("nothing like it").run()
+    assert "clear a filter" in words(app)
+
+
+def test_the_first_and_last_row_are_read_without_those_between(empty_workspace: Path) -> None:
+    run = make_run(empty_workspace, "pretrain", "long")
+    for epoch in range(5001):
+        with (run.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"epoch": epoch, "loss": epoch / 2}) + "\n")
+    assert ends(run) == ({"epoch": 0, "loss": 0.0}, {"epoch": 5000, "loss": 2500.0})
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 5001, "lo')  # being written just now
+    assert ends(run)[1]["epoch"] == 5000
+
+
+def test_what_others_do_changes_what_is_looked_out_for(empty_workspace: Path) -> None:
+    run = make_run(empty_workspace, "pretrain", "one")
+    before = seen([run])
+    run.update(seconds=9.0)
+    assert seen([run]) == before
+    run.update(state="failed")
+    failed = seen([run])
+    run.describe(title="another")
+    assert len({before, failed, seen([run])}) == 3
+
+
+def test_three_hundred_runs(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = pretrained(empty_workspace)
+    for number in range(299):
+        shutil.copytree(run.path, run.path.with_name(f"{run.id}{number:03}"))
+    app = open_page("pretrain")
+    assert not app.exception
+    assert len(app.dataframe[-1].value) == 300
