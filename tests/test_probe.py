@@ -126,3 +126,9 @@ def test_a_method_of_names_has_one_view(workspace: Path) -> None:
     recipe = config.build(config.PretrainRecipe, {**SMALL, "method": "supervised"})
     run = runs.create(workspace, "pretrain", recipe, title="a run")
     assert len(seen.first_views(run, workspace, 0, 4)) == 1
+
+
+def test_the_step_that_warms_up_is_not_measured(workspace: Path, steps_taken: list[tuple[int, int]]) -> None:
+    found = run_here(workspace, "probe", **SMALL, steps=1).result()
+    assert found and len(steps_taken) == 2
+    assert found["seconds_a_step"] < 0.5  # the median of both would be more
