@@ -60,6 +60,12 @@ class Watch:
         found["uniformity"] = metrics.uniformity(pair[0])
         return found
 
+    @property
+    def faces(self) -> np.ndarray:
+        """Return the rows of the faces whose features are computed after each epoch, ascending."""
+        parts = [self._fitted, self._known, self._probes] if len(self._known) and len(self._probes) else [self._fitted]
+        return np.unique(np.concatenate(parts))
+
     def _whitens(self, epoch: int) -> bool:
         return epoch > 0 and self.recipe.whiten > 0 and len(self._fitted) > 1
 
@@ -68,7 +74,7 @@ class Watch:
         needed = {"fitted": self._fitted}
         if len(self._known) and len(self._probes):
             needed |= {"known": self._known, "probes": self._probes}
-        rows = np.unique(np.concatenate(list(needed.values())))
+        rows = self.faces
         features = self.encoder.descriptors(self.dataset.faces[rows])
         return {name: features[np.searchsorted(rows, own)] for name, own in needed.items()}
 
@@ -109,7 +115,7 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
         plugin = registry.load("methods", recipe.method)
         method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
         others = [open_for(run, workspace, name) for name in recipe.also]
-        pool, labels = _faces_to_learn_from(dataset, others, named_only=method.needs_labels)
+        pool, labels = faces_to_learn_from(dataset, others, named_only=method.needs_labels)
         batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
     run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **training.resolved(compute, world))
     encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
@@ -120,7 +126,7 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     return _finish(run, recipe, watch, compute)
 
 
-def _faces_to_learn_from(
+def faces_to_learn_from(
     dataset: FaceDataset, others: Sequence[FaceDataset], *, named_only: bool
 ) -> tuple[FacePool, np.ndarray]:
     """Return the unlabelled and train faces of all sets, never val or test, and their labels."""

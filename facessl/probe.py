@@ -68,7 +68,7 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
     plugin = registry.load("methods", recipe.method)
     method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
     others = [open_for(run, workspace, name) for name in recipe.also]
-    pool, labels = pretraining._faces_to_learn_from(dataset, others, named_only=method.needs_labels)
+    pool, labels = pretraining.faces_to_learn_from(dataset, others, named_only=method.needs_labels)
     batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
     few = _Few(batches, 1 + recipe.steps, compute)
     encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
@@ -111,8 +111,7 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
 
 def _seconds_of_a_look(watch: Watch) -> float:
     """Return how long the figures of an epoch take, judged by some of the faces that they need."""
-    parts = [watch._fitted, watch._known, watch._probes] if len(watch._probes) else [watch._fitted]
-    needed = np.unique(np.concatenate(parts))
+    needed = watch.faces
     some = watch.dataset.faces[needed[:_LOOKED_AT]]
     start = time.monotonic()
     watch.encoder.descriptors(some)

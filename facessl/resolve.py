@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from facessl import config, dataset, devices, preparation, registry, runs
-from facessl.config import DetectorsRecipe, EmbedRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe, Recipe
+from facessl.config import (
+    DetectorsRecipe,
+    EmbedRecipe,
+    FinetuneRecipe,
+    PrepareRecipe,
+    PretrainRecipe,
+    ProbeRecipe,
+    Recipe,
+)
 from facessl.errors import DatasetError, RecipeError, RunError
 
 _NO_RUN = ("scratch", "imagenet", "pixels", "untrained")
@@ -92,6 +100,9 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
         if recipe.parent:
             return f"Add photos to {recipe.parent}, as {recipe.name}"
         return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
+    if isinstance(recipe, ProbeRecipe):
+        method = registry.load("methods", recipe.method).TITLE
+        return f"Estimate: {method} · {recipe.backbone} on {recipe.dataset}"
     if isinstance(recipe, PretrainRecipe):
         return f"{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
     if isinstance(recipe, FinetuneRecipe):

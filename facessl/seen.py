@@ -31,7 +31,7 @@ def first_views(run: Run, workspace: Path, epoch: int, count: int) -> list[np.nd
     recipe: PretrainRecipe = run.recipe()
     named_only = getattr(registry.load("methods", recipe.method), "NEEDS_NAMES", False)
     sets = [open_for(run, workspace, name) for name in (recipe.dataset, *recipe.also)]
-    pool, _ = pretraining._faces_to_learn_from(sets[0], sets[1:], named_only=named_only)
+    pool, _ = pretraining.faces_to_learn_from(sets[0], sets[1:], named_only=named_only)
     size = run.config.get("resolved", {}).get("batch_size") or min(recipe.batch_size, len(pool))
     order = np.random.default_rng([recipe.seed, epoch]).permutation(len(pool))[:size]
     rng = np.random.default_rng([recipe.seed, epoch, 0])

@@ -204,7 +204,7 @@ class Studio:
         older = [run for run in self.runs("probe")[_PROBES_KEPT - 1 :] if run.status().state not in runs.ACTIVE]
         runs.delete(older)
         probe = config.build(config.ProbeRecipe, recipe.model_dump())
-        title = f"Estimate: {resolve.title_of(recipe, {})}"
+        title = resolve.title_of(probe, {})
         made = runs.create(self.workspace, "probe", probe, title=title, edits=self._edits_seen(recipe))
         jobs.start(self.workspace, made)
         return made

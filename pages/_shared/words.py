@@ -16,12 +16,14 @@ STATES = {
 
 # Labels that are not simply the field's name in plain letters.
 LABELS = {
+    "accumulate": "Parts of a batch",
     "align": "Turn the eyes level",
     "also": "Further sets, nameless",
     "aspect": "Stretch, at most",
     "blur": "Blur, how often",
     "blur_max": "Largest blur",
     "cast": "Colour cast, at most",
+    "clip_norm": "Longest gradient",
     "crop_max": "Largest crop",
     "crop_min": "Smallest crop",
     "flip": "Mirrored, how often",
