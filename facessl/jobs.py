@@ -135,8 +135,8 @@ def _spawn(workspace: Path, run: Run, lock: int, *, notice: str) -> None:
 
 
 def _environment(workspace: Path) -> dict[str, str]:
-    # Threads that wait for each other by spinning keep the one they wait for from its core as soon as anything else wants
-    # one: beside another busy process two of them learnt a tenth of what they learn alone (docs/LOG.md, 2026-11-23).
+    # Threads that wait for each other by spinning keep the one they wait for from its core as soon as anything else
+    # wants one: beside another busy process two learnt a tenth of what they learn alone (docs/LOG.md, 2026-11-23).
     return {"OMP_WAIT_POLICY": "passive", **os.environ, "FACESSL_HOME": str(workspace.resolve())}
 
 

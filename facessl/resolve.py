@@ -100,11 +100,9 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
         if recipe.parent:
             return f"Add photos to {recipe.parent}, as {recipe.name}"
         return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
-    if isinstance(recipe, ProbeRecipe):
-        method = registry.load("methods", recipe.method).TITLE
-        return f"Estimate: {method} · {recipe.backbone} on {recipe.dataset}"
     if isinstance(recipe, PretrainRecipe):
-        return f"{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
+        what = "Estimate: " if isinstance(recipe, ProbeRecipe) else ""
+        return f"{what}{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
     if isinstance(recipe, FinetuneRecipe):
         start = titles.get(recipe.init, recipe.init)
         return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
