@@ -108,7 +108,7 @@ def test_the_views_shown_are_those_that_the_network_sees(workspace: Path, epoch:
     recipe = config.build(config.PretrainRecipe, {**SMALL, "seed": 5})
     run = runs.create(workspace, "pretrain", recipe, title="a run")
     dataset = FaceDataset(workspace / "datasets" / "tiny")
-    pool, labels = pretraining._faces_to_learn_from(dataset, [], named_only=False)
+    pool, labels = pretraining.faces_to_learn_from(dataset, [], named_only=False)
     trained_on = FaceBatches(pool, labels, 2, recipe, devices.compute("cpu", "fp32", 1))(epoch, 0)
     shown = seen.first_views(run, workspace, epoch, 4)
     assert len(shown) == 2 and shown[0].shape == (4, 32, 32, 3)
