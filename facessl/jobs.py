@@ -123,7 +123,7 @@ def _spawn(workspace: Path, run: Run, lock: int, *, notice: str) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "facessl", "work", run.id],
             cwd=Path(__file__).parents[1],
-            env=_environment(workspace) | {_LOCK_FD: str(lock)},
+            env={**os.environ, "FACESSL_HOME": str(workspace.resolve()), _LOCK_FD: str(lock)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -132,12 +132,6 @@ def _spawn(workspace: Path, run: Run, lock: int, *, notice: str) -> None:
         )
     # Someone has to collect the exit status, or a finished worker stays a zombie while the app lives.
     threading.Thread(target=process.wait, name=f"reap-{run.id}", daemon=True).start()
-
-
-def _environment(workspace: Path) -> dict[str, str]:
-    # Threads that wait for each other by spinning keep the one they wait for from its core as soon as anything else
-    # wants one: beside another busy process two learnt a tenth of what they learn alone (docs/LOG.md, 2026-11-23).
-    return {"OMP_WAIT_POLICY": "passive", **os.environ, "FACESSL_HOME": str(workspace.resolve())}
 
 
 @contextlib.contextmanager
