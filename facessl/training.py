@@ -234,7 +234,7 @@ class _Loop:
             start = now
             if now - self._said > _SAY_SECONDS:
                 self.say()
-            if now - self._saved > _SAVE_SECONDS:
+            if self.world.first and now - self._saved > _SAVE_SECONDS:
                 self._look()  # what is saved is known to be numbers
                 self.save()
                 start = time.monotonic()
@@ -279,7 +279,7 @@ class _Loop:
         self._before_step = [buffer.clone() for buffer in self.modules.buffers()]
         batch = self.batches(self.epoch, self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._backward(batch, done)
+        loss = self.world.mean(self._backward(batch, done))
         parameters = list(self.modules.parameters())
         self.world.average_gradients(parameters)
         self.scaler.unscale_(self.optimizer)
@@ -335,8 +335,11 @@ class _Loop:
             yield
 
     def _look(self) -> None:
-        """Raise RunError if the loss is no longer a number; waits for the device."""
-        bad = self.world.agree(int(self.bad_step.item()))
+        """Raise RunError if the loss is no longer a number; waits for the device.
+
+        All processes know the same loss, so they need not talk here: each comes here at moments of its own.
+        """
+        bad = int(self.bad_step.item())
         if bad < 0:
             return
         epoch, step = divmod(bad, self.batches.steps)
@@ -371,7 +374,7 @@ class _Loop:
         """Return the row of the epoch just run."""
         steps = self.batches.steps
         return {
-            "loss": self.world.mean(self.loss_sum.clone()).item() / steps,
+            "loss": self.loss_sum.item() / steps,
             "chance": self.method.chance(self.batches.batch_size),
             "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
             "gradient_norm": self.norm_sum.item() / steps,

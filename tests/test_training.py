@@ -2,6 +2,8 @@
 
 import itertools
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from facessl import checkpoints, config, devices, optimisers, pretraining, runs,
 from facessl.batches import Batch, FaceBatches, FacePool
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
-from facessl.distributed import ALONE
+from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
 from facessl.errors import ModelError, RunError, Stopped
 from facessl.finetuning import finetune, labelled_share
@@ -328,6 +330,39 @@ def test_the_step_in_which_the_loss_went_wrong_is_named_however_late_it_is_seen(
         loop._one_step()
     with pytest.raises(RunError, match=r"epoch 3, step 2;.*learning rate"):
         loop._look()
+
+
+@dataclass(frozen=True)
+class Recorded(World):
+    """One of two processes, the other of which is only imagined; it writes down when it waits for the other."""
+
+    waited: list[str] = field(default_factory=list)
+
+    def agree(self, said: object) -> object:
+        self.waited.append("agree")
+        return "" if said is None else said
+
+    def mean(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.waited.append("mean")
+        return tensor
+
+    def average_gradients(self, parameters: Iterable[torch.Tensor]) -> None:
+        self.waited.append("gradients")
+
+
+def test_all_processes_wait_for_each_other_at_the_same_places_however_the_time_runs(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = []
+    for rank, seconds in ((0, 0.0), (1, 0.0), (0, 60.0), (1, 60.0)):
+        monkeypatch.setattr(training, "_SAVE_SECONDS", seconds)  # after every step, or never
+        loop = loop_of(workspace, without_batch_norm(), epochs=1)
+        loop.world = Recorded(rank, 2)
+        loop.one_epoch()
+        loop.finish_epoch(lambda epoch: {})
+        waited.append(loop.world.waited)
+    assert waited[0].count("gradients") == loop.batches.steps
+    assert all(places == waited[0] for places in waited)
 
 
 def test_a_full_memory_is_said_with_what_to_try(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
