@@ -14,6 +14,7 @@ from facessl.batches import FaceBatches, FacePool
 from facessl.config import PretrainRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
+from facessl.distributed import World
 from facessl.encoder import Encoder, unit_rows
 from facessl.errors import DatasetError
 from facessl.methods import Method
@@ -97,12 +98,22 @@ class Watch:
         }
 
 
-def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
-    """Train the run's recipe and leave its encoder; return the command's JSON object, in the first process.
+@dataclass(frozen=True)
+class SetUp:
+    """Everything that a pre-training needs, loaded."""
+
+    compute: Compute
+    world: World
+    method: Method
+    batches: FaceBatches
+    watch: Watch
+
+
+def set_up(run: Run, workspace: Path) -> SetUp:
+    """Load what the run's recipe names, and write down what its "auto" came to.
 
     Raises:
-        DatasetError: There are fewer than two faces to learn from.
-        Stopped, RunError, ModelError: see ``training.fit``.
+        DatasetError: There are fewer than two faces to learn from. ModelError: The weights to start from do not fit.
     """
     recipe: PretrainRecipe = run.recipe()
     compute = training.compute_for(run, recipe)
@@ -120,10 +131,22 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **training.resolved(compute, world))
     encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
     watch = Watch(dataset, encoder, recipe)
-    training.fit(run, method, batches, recipe, compute, watch, world)
-    if not world.first:
+    return SetUp(compute, world, method, batches, watch)
+
+
+def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
+    """Train the run's recipe and leave its encoder; return the command's JSON object, in the first process.
+
+    Raises:
+        DatasetError: There are fewer than two faces to learn from.
+        Stopped, RunError, ModelError: see ``training.fit``.
+    """
+    recipe: PretrainRecipe = run.recipe()
+    made = set_up(run, workspace)
+    training.fit(run, made.method, made.batches, recipe, made.compute, made.watch, made.world)
+    if not made.world.first:
         return {}
-    return _finish(run, recipe, watch, compute)
+    return _finish(run, recipe, made.watch, made.compute)
 
 
 def faces_to_learn_from(

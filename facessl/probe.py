@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import distributed, pretraining, registry, training
+from facessl import pretraining, training
 from facessl.batches import Batch, FaceBatches
 from facessl.config import ProbeRecipe
-from facessl.dataset import open_for
 from facessl.devices import Compute
-from facessl.encoder import Encoder
 from facessl.pretraining import Watch
 from facessl.runs import Run
 
@@ -59,20 +57,9 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
     recipe: ProbeRecipe = run.recipe()
     state = run.path / "state.pt"
     state.unlink(missing_ok=True)  # of an attempt that was cut off: its step would count as a measured one
-    compute = training.compute_for(run, recipe)
-    world = distributed.join(compute.device.kind)
-    torch.manual_seed(recipe.seed)
-    dataset = open_for(run, workspace, recipe.dataset)
-    run.update(device=compute.device.name, message="Loading the faces.")
-    backbone = training.starting_backbone(recipe, workspace)
-    plugin = registry.load("methods", recipe.method)
-    method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
-    others = [open_for(run, workspace, name) for name in recipe.also]
-    pool, labels = pretraining.faces_to_learn_from(dataset, others, named_only=method.needs_labels)
-    batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
+    made = pretraining.set_up(run, workspace)
+    compute, world, batches, watch = made.compute, made.world, made.batches, made.watch
     few = _Few(batches, 1 + recipe.steps, compute)
-    encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
-    watch = Watch(dataset, encoder, recipe)
     looking = 0.0
 
     def end_of_epoch(epoch: int) -> dict[str, Any]:
@@ -83,7 +70,7 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
         return {}
 
     try:
-        training.fit(run, method, few, recipe.model_copy(update={"epochs": 1}), compute, end_of_epoch, world)
+        training.fit(run, made.method, few, recipe.model_copy(update={"epochs": 1}), compute, end_of_epoch, world)
     finally:
         state.unlink(missing_ok=True)
     if not world.first:
@@ -95,7 +82,7 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
         "dataset": recipe.dataset,
         "device": compute.device.name,
         "precision": compute.precision,
-        "faces": len(pool),
+        "faces": len(batches.pool),
         "batch_size": batches.batch_size,
         "steps_an_epoch": batches.steps,
         "seconds_a_step": round(step, 5),
@@ -105,7 +92,7 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
         "images_per_second": round(batches.batch_size / step, 1),
         "memory_mib": _most_memory(compute),
         "loss": run.metrics()[-1]["loss"],
-        "chance": method.chance(batches.batch_size),
+        "chance": made.method.chance(batches.batch_size),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from facessl import batches, config, devices, pretraining, probe, runs, seen, worker
 from facessl.batches import FaceBatches
 from facessl.dataset import FaceDataset
+from facessl.encoder import Encoder
 from facessl.errors import RecipeError, RunError
 from facessl.runs import Run
 from facessl.studio import Studio
@@ -61,7 +62,7 @@ def test_a_look_at_many_faces_counts_for_all_of_them(workspace: Path, monkeypatc
         time.sleep(0.02 * len(faces))
         return np.zeros((len(faces), 4), np.float32)
 
-    monkeypatch.setattr(probe.Encoder, "descriptors", slow)
+    monkeypatch.setattr(Encoder, "descriptors", slow)
     found = run_here(workspace, "probe", **SMALL).result()
     assert found
     assert found["seconds_of_a_look"] >= 0.02 * (FACES + 3)  # and one val face of each person
