@@ -64,7 +64,7 @@ def _list_presets(studio: Studio) -> list[dict[str, Any]]:
 
 
 def _list_runs(studio: Studio) -> list[dict[str, Any]]:
-    return [_summary(run) for run in studio.runs()]
+    return [_summary(run) for run in studio.runs() if run.kind not in runs.PASSING]
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A nested model (``views``) is shown and typed flat. What belongs to one plug-in 
 ``Options`` and travels in ``options``.
 """
 
+import math
 import os
 import unicodedata
 from pathlib import Path
@@ -16,7 +17,6 @@ from facessl import registry
 from facessl.errors import RecipeError
 
 MAX_SEED = 2**32 - 1  # what numpy's and scikit-learn's generators take
-Device = Literal["auto", "cuda", "mps", "cpu"]
 AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
@@ -30,6 +30,16 @@ def _folder_name(name: str) -> str:
 
 
 SetName = Annotated[str, AfterValidator(_folder_name)]
+
+
+def _device_name(name: str) -> str:
+    kind, colon, number = name.partition(":")
+    if kind not in ("auto", "cpu", "mps", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise ValueError(f"a device is auto, cpu, mps or cuda, or one of several GPUs, as cuda:1; got {name!r}")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device_name)]
 
 
 class Recipe(BaseModel):
@@ -202,6 +212,9 @@ class TrainRecipe(Recipe):
     device: Device = Field("auto", description="Where to compute.")
     precision: Precision = Field("auto", description="Number format of the network's forward pass.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
+    compile: bool = Field(
+        False, description="Compile the network first (torch.compile): minutes once, then shorter steps; for long runs."
+    )
     backbone_options: dict[str, Any] = Field(default_factory=dict, description="Settings of the backbone.")
 
 
@@ -305,6 +318,14 @@ def device_defaults(kind: str, device: str) -> dict[str, Any]:
     if kind == "pretrain":
         return {"image_size": 112, "batch_size": 512, "epochs": 100}
     return {"image_size": 112, "batch_size": 128, "epochs": 30}
+
+
+def lars_rate(batch_size: int) -> float:
+    """Return SimCLR's learning rate for LARS at a batch of N faces, 0.075 × √N: its rule for small batches, short runs.
+
+    Reference: Chen et al. 2020, appendix B.1, https://arxiv.org/abs/2002.05709
+    """
+    return 0.075 * math.sqrt(batch_size)
 
 
 def build(recipe: type[AnyRecipe], settings: dict[str, Any]) -> AnyRecipe:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import baselines, checkpoints, distributed, evaluation, registry, runs, training, whitening
+from facessl import baselines, checkpoints, distributed, evaluation, jobs, registry, runs, training, whitening
 from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
@@ -38,12 +38,12 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     if recipe.mode == "frozen" and not world.first:
         return {}
     torch.manual_seed(recipe.seed)
-    dataset = open_for(run, workspace, recipe.dataset)
+    run.update(device=compute.device.name, message="Loading the faces.")
+    with jobs.breakable():
+        dataset = open_for(run, workspace, recipe.dataset)
+        backbone = training.starting_backbone(recipe, workspace)
     if len(dataset.people) < 2:
         raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
-    run.update(device=compute.device.name, message="Loading the faces.")
-
-    backbone = training.starting_backbone(recipe, workspace)
     rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
     labels = dataset.labels(rows)
     supervised = registry.load("methods", "supervised")

@@ -5,7 +5,7 @@ Nothing here waits for a GPU: norms and rates stay on the device.
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -182,22 +182,3 @@ def learning_rate_at(step: int, steps: int, base: float, schedule: str, warm_up:
     if schedule == "constant":
         return base
     return base * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
-
-
-def scaled_rate(base: float, batch_size: int, rule: Literal["linear", "square root"]) -> float:
-    """Return SimCLR's learning rate for a batch, of LARS: base × N / 256, or base × √N.
-
-    The paper's bases are 0.3 and 0.075, both of which make 4.8 at N = 4,096; the second suits small batches and
-    short runs better.
-
-    Raises:
-        ValueError: There is no such rule.
-
-    Reference: Chen et al. 2020, appendix B.1, https://arxiv.org/abs/2002.05709
-    """
-    match rule:
-        case "linear":
-            return base * batch_size / 256
-        case "square root":
-            return base * math.sqrt(batch_size)
-    raise ValueError(f"there is no rule called {rule}; have linear, square root")

@@ -15,6 +15,7 @@ from facessl.config import (
     PretrainRecipe,
     ProbeRecipe,
     Recipe,
+    TrainRecipe,
 )
 from facessl.errors import DatasetError, RecipeError, RunError
 
@@ -77,14 +78,25 @@ def check(recipe: Recipe, workspace: Path) -> None:
     start = recipe.model if isinstance(recipe, EmbedRecipe) else recipe.init
     if start not in _NO_RUN and not (runs.find(workspace, start).path / "model.json").exists():
         raise RunError(f"{start} has no trained model; choose a finished pre-training or fine-tuning.")
-    if recipe.device not in ("auto", "cpu"):
-        devices.pick(recipe.device)  # says what there is instead
+    _check_device(recipe)
     if isinstance(recipe, PretrainRecipe):
         faces = sum(len(one.rows("unlabelled", "train")) for one in opened)
         if faces < 2:
             raise DatasetError(f"{recipe.dataset} has too few faces to learn from; prepare a set with more photos.")
     if isinstance(recipe, FinetuneRecipe):
         _check_names(opened[0])
+
+
+def _check_device(recipe: EmbedRecipe | TrainRecipe) -> None:
+    if recipe.device in ("auto", "cpu"):
+        return
+    devices.pick(recipe.device)  # says what there is instead
+    if ":" not in recipe.device:
+        return
+    if int(recipe.device.partition(":")[2]) >= (count := len(devices.gpus())):
+        raise RecipeError(f"This machine has no {recipe.device}; choose auto, or cuda:0 up to cuda:{count - 1}.")
+    if (processes := getattr(recipe, "processes", 1)) > 1:
+        raise RecipeError(f"{processes} processes need as many GPUs and not {recipe.device} alone; choose cuda.")
 
 
 def sets_of(recipe: Recipe) -> tuple[str, ...]:

@@ -28,10 +28,12 @@ from facessl.errors import RecipeError, RunError, Stopped
 
 ACTIVE = ("queued", "running", "paused", "stopping")
 RESUMABLE = ("stopped", "failed", "interrupted")
+PASSING = ("probe",)  # the kinds that answer one question and are not kept: no list of what was done shows them
 PAUSABLE = ("pretrain", "finetune")  # the kinds that learn, whose loop waits between two steps when asked
 # With what a run may go on when it is resumed.
 CHANGEABLE = (
     "epochs", "learning_rate", "clip_norm", "batch_size", "accumulate", "precision", "device", "threads", "processes",
+    "compile",
 )  # fmt: skip
 
 STOPPED = "Stopped on request; resume it whenever you like."
@@ -353,8 +355,7 @@ def create(
     """
     parts = [getattr(recipe, name, "") for name in ("method", "mode", "model", "source", "backbone")]
     slug = "-".join([kind, *(part for part in parts if part.isalnum())][:3])
-    run_id = f"{datetime.now():%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
-    path = workspace / "runs" / run_id
+    path = _free_folder(workspace, slug)
     config = {
         "kind": kind,
         "title": title,
@@ -365,12 +366,19 @@ def create(
         "created": now(),
     }
     # Made under another name first: a listing never meets a folder without its files.
-    making = path.with_name(f".{run_id}")
+    making = path.with_name(f".{path.name}")
     making.mkdir(parents=True)
     write_json(making / "config.json", config)
     write_json(making / "status.json", Status(state="stopped", message="Not started yet.").model_dump())
     making.rename(path)
     return Run(path)
+
+
+def _free_folder(workspace: Path, slug: str) -> Path:
+    while True:
+        path = workspace / "runs" / f"{datetime.now():%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
+        if not path.exists():  # hundreds made within a second do meet
+            return path
 
 
 def find(workspace: Path, run_id: str) -> Run:

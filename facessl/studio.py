@@ -286,8 +286,9 @@ class Studio:
         """
         run = self.run(run_id)
         users = self.dependants(run.id)
-        if users and not with_dependants:
-            raise RunError(f"“{users[-1].title}” ({users[-1].id}) builds on this run; delete that first.")
+        lasting = [user for user in users if user.kind not in runs.PASSING]
+        if lasting and not with_dependants:
+            raise RunError(f"“{lasting[-1].title}” ({lasting[-1].id}) builds on this run; delete that first.")
         runs.delete([*users, run])
 
     def models(self, dataset_name: str | None = None) -> list[Run]:

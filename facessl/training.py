@@ -65,7 +65,10 @@ def compute_for(run: Run, recipe: TrainRecipe) -> Compute:
         precision = known.get("precision", "auto") if precision == "auto" else precision
         threads = threads or (known.get("threads", 0) if known.get("processes") == processes else 0)
     # Processes with more threads than there are cores spend their time waiting for each other.
-    return devices.compute(recipe.device, precision, threads or max(1, devices.cores() // processes))
+    found = devices.compute(recipe.device, precision, threads or max(1, devices.cores() // processes))
+    if found.device.kind == "cpu":
+        devices.keep_memory()
+    return found
 
 
 def resolved(compute: Compute, world: World = ALONE) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def fit(
         Stopped: Somebody asked for it; the state is saved.
         RunError: The loss is no longer a number, or the memory is full.
     """
-    with _said_when_memory_is_full(recipe):
+    with _said_when_memory_is_full(recipe), _said_when_nothing_compiles(recipe):
         loop = _Loop(run, method, batches, recipe, compute, world)
         loop.restore()
         loop.report(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
@@ -128,6 +131,20 @@ def _said_when_memory_is_full(recipe: TrainRecipe) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _said_when_nothing_compiles(recipe: TrainRecipe) -> Iterator[None]:
+    if not recipe.compile:
+        yield
+        return
+    from torch._dynamo.exc import TorchDynamoException  # 2 s, and torch.compile loads it anyway
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        reason = str(getattr(error, "inner_exception", error)).strip().partition("\n")[0]
+        raise RunError(f"torch could not compile the network here ({reason}); go on without compile.") from error
+
+
 class _Loop:
     """The state of one fit: what is saved, and how a step is made."""
 
@@ -141,6 +158,8 @@ class _Loop:
         if world.size > 1 and device == "cuda":  # on a CPU torch has no batch norm over several processes
             torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.modules)
         self.modules.to(memory_format=torch.channels_last)
+        # What is learnt from alone: an epoch's figures come from batches of many sizes, each to be compiled anew.
+        self.outputs = torch.compile(method.outputs) if recipe.compile else method.outputs
         self.optimizer = optimisers.build(
             recipe.optimizer, self.modules, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
@@ -304,14 +323,14 @@ class _Loop:
         parts = _parts(len(batch), self.recipe.accumulate)
         if len(parts) == 1:
             with self._forward(done, 0):
-                loss = self.method.loss(self.method.outputs(batch.views(parts[0])), batch.labels)
+                loss = self.method.loss(self.outputs(batch.views(parts[0])), batch.labels)
             self.scaler.scale(loss).backward()
             return loss.detach()
         seen = []
         with torch.no_grad():
             for number, part in enumerate(parts):
                 with self._forward(done, number):
-                    seen.append(self.method.outputs(batch.views(part)))
+                    seen.append(self.outputs(batch.views(part)))
         whole = [torch.cat(rows).requires_grad_() for rows in zip(*seen, strict=True)]
         with self._forward(done, 0):
             loss = self.method.loss(whole, batch.labels)
@@ -321,7 +340,7 @@ class _Loop:
             buffer.copy_(before)  # the second pass counts
         for number, part in enumerate(parts):
             with self._forward(done, number):
-                outputs = self.method.outputs(batch.views(part))
+                outputs = self.outputs(batch.views(part))
             torch.autograd.backward(outputs, [rows[part] for rows in wanted if rows is not None])
         return loss.detach()
 
@@ -343,9 +362,10 @@ class _Loop:
         if bad < 0:
             return
         epoch, step = divmod(bad, self.batches.steps)
+        how = "try it" if self.run.kind in runs.PASSING else "resume it"
         raise RunError(
             f"The loss is no number since epoch {epoch + 1}, step {step + 1}; "
-            f"resume it with a learning rate below {self.recipe.learning_rate:g}, with clip_norm 1, or in fp32."
+            f"{how} with a learning rate below {self.recipe.learning_rate:g}, with clip_norm 1, or in fp32."
         )
 
     # -- what is told --------------------------------------------------------------------------------------------

@@ -119,23 +119,33 @@ def test_the_shares_are_of_what_was_done(monkeypatch: pytest.MonkeyPatch):
     assert stretch.shares == {"waiting": 0.25, "views": 0.125, "model": 0.625}
 
 
-def test_watched_batches_time_the_steps_between_the_first_and_the_last(monkeypatch: pytest.MonkeyPatch):
-    """Five steps, of which two are for warming up and the last is for nothing: two are timed, at 3 s each."""
-    clock = [0.0]
+def test_watched_batches_time_the_steps_between_warming_up_and_the_last(monkeypatch: pytest.MonkeyPatch):
+    """Two steps warm up and two are timed, at 3 s each; then as many on one batch, at 1 s; the last is for nothing."""
+    clock, asked = [0.0], list[tuple[int, int]]()
     monkeypatch.setattr(_timeline.time, "perf_counter", lambda: clock[0])
 
     class Slow:
-        batch_size, steps = 2, 5
+        batch_size, steps, labels = 2, 5, torch.zeros(2)
 
         def __call__(self, epoch: int, step: int) -> "Slow":
-            clock[0] += 100 if step in (0, 1, 4) else 3
+            clock[0] += 3
+            asked.append((epoch, step))
             return self
 
+        def views(self, part: slice) -> list[torch.Tensor]:
+            return [torch.arange(2.0)[part]]
+
     watched = _train.Watched(Slow(), "cpu", warm_up=2, steps=2)
-    for step in range(5):
-        watched(0, step)
-    assert watched.stretch is not None and watched.stretch.seconds == 3
-    assert watched.stretch.shares["waiting"] == 1
+    assert watched.steps == 9
+    for epoch in (0, 1):
+        asked.clear()
+        for step in range(9):
+            batch = watched(epoch, step)
+            clock[0] += 1 if step in (2, 3, 6, 7) else 100
+        assert [stretch.seconds for stretch in watched.stretches] == [4, 1]
+        assert watched.stretches[0].shares == {"waiting": 0.75, "views": 0, "model": 0.25}
+        assert asked == [(epoch, 0), (epoch, 1), (epoch, 2), (epoch, 3), *([(0, 0)] if epoch == 0 else [])]
+    assert len(batch) == 2 and batch.views(slice(1, 2))[0].tolist() == [1]
 
 
 # -- arithmetic -----------------------------------------------------------------------------------------------------
@@ -215,6 +225,8 @@ def test_training_tells_speed_shares_workers_and_arithmetic():
     answer = bench.run("train", recipe(), NOWHERE)
     row = of(answer, "rows", "train 32 px")
     every = of(answer, "samples", "train 32 px")
+    fixed = of(answer, "rows", "train 32 px beside a fixed batch")
+    assert fixed["ours"] == row["ours"] and fixed["ratio"] == pytest.approx(row["ours"] / fixed["peer"])
     assert row["unit"] == "images/s" and len(every["ours"]) == len(every["peer"]) == 2
     assert row["ratio"] == pytest.approx(median(every["ours"]) / median(every["peer"]))
     assert [share["side"] for share in answer["shares"]] == ["ours", "peer"]

@@ -33,6 +33,9 @@ def test_a_recipe_is_complete_and_loads_again() -> None:
         ("pretrain", {"epochs": "many"}, "epochs"),
         ("pretrain", {"temperature": -1}, "temperature"),
         ("pretrain", {"crop_min": 0.9, "crop_max": 0.5}, "crop_min"),
+        ("pretrain", {"device": "gpu"}, "a device is auto"),
+        ("pretrain", {"device": "cuda:"}, "a device is auto"),
+        ("pretrain", {"device": "cpu:1"}, "a device is auto"),
         ("pretrain", {"colour": 1}, "no setting called colour"),
         ("pretrain", {"method": "magic"}, "no method called 'magic'"),
         ("prepare", {"name": "../x"}, "letters, digits"),
@@ -66,3 +69,8 @@ def test_no_two_settings_of_a_recipe_share_a_flat_name() -> None:
                         both = names + list(registry.load("backbones", backbone).Options.model_fields)
                         assert len(both) == len(set(both)), (recipe.__name__, plugin, backbone)
                 assert len(names) == len(set(names)), (recipe.__name__, plugin)
+
+
+def test_the_rate_for_lars_is_the_papers() -> None:
+    """Appendix B.1: 4.8 at a batch of 4,096, by this rule as by the linear one, 0.3 × N / 256."""
+    assert config.lars_rate(4096) == pytest.approx(4.8) == 0.3 * 4096 / 256

@@ -1,6 +1,7 @@
 """Which queue a run waits in, and which GPU its process sees."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,32 @@ def test_finding_the_queue_loads_no_torch() -> None:
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_person_chooses_among_the_gpus_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for told, expected in (("", ()), ("3", ("cuda",)), ("2,5", ("cuda", "cuda:0", "cuda:1"))):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+        assert devices.choices() == ("auto", *expected, "cpu")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the knob")
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_is_freed_stays_with_a_process_that_trains(kept: bool) -> None:
+    code = f"""
+import ctypes, psutil
+from facessl import devices
+if {kept}: devices.keep_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+for _ in range(2):  # what is asked for again is what was given back
+    there = libc.malloc(100 << 20)
+    ctypes.memset(there, 1, 100 << 20)
+    libc.free(ctypes.c_void_p(there))
+print(psutil.Process().memory_info().rss >> 20)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+    )
+    held = int(done.stdout)
+    assert 100 < held < 180 if kept else held < 90

@@ -273,12 +273,3 @@ def test_the_rates_of_older_runs_are_the_same() -> None:
 def test_a_schedule_that_there_is_not_is_refused(schedule: str, warm_up: float, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         optimisers.learning_rate_at(0, 10, 1.0, schedule, warm_up)
-
-
-def test_rates_grow_with_the_batch_as_in_the_paper() -> None:
-    """Appendix B.1: both rules make 4.8 at 4,096."""
-    assert optimisers.scaled_rate(0.3, 4096, "linear") == pytest.approx(4.8)
-    assert optimisers.scaled_rate(0.075, 4096, "square root") == pytest.approx(4.8)
-    assert optimisers.scaled_rate(0.3, 256, "linear") == 0.3
-    with pytest.raises(ValueError, match="rule called cubic"):
-        optimisers.scaled_rate(0.3, 256, "cubic")

@@ -304,3 +304,11 @@ def test_runs_deleted_together_go_together_or_not_at_all(run: Run, learning: Run
     assert len(runs.list_all(tmp_path)) == 2
     runs.delete([run, learning])
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_runs_made_in_one_second_meet_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The four digits are drawn: of 300 runs two have the same ones in half of all cases."""
+    drawn = iter(["3f2a"] * 5 + ["9c01", "3f2a"])
+    monkeypatch.setattr(runs.secrets, "token_hex", lambda size: next(drawn))
+    made = [runs.create(tmp_path, "embed", EmbedRecipe(), title=str(number)) for number in range(2)]
+    assert [run.id[-4:] for run in made] == ["3f2a", "9c01"]

@@ -1,11 +1,12 @@
 """What pages ask of the studio about runs: words, dependants, deletion, and refusals in one sentence."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from facessl import jobs, runs, turns
-from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe
+from facessl import devices, jobs, resolve, runs, turns
+from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe, ProbeRecipe
 from facessl.errors import FaceSSLError, RecipeError, RunError
 from facessl.runs import Run
 from facessl.studio import Studio
@@ -42,6 +43,30 @@ def test_a_run_is_deleted_with_what_builds_on_it_only_when_asked(studio: Studio,
     assert len(studio.runs()) == 5
     studio.delete(family["first"].id, with_dependants=True)
     assert [run.title for run in studio.runs()] == ["stranger"]
+
+
+def test_an_estimate_keeps_nobody_from_deleting_what_it_began_from(studio: Studio, family: dict[str, Run]) -> None:
+    runs.create(studio.workspace, "probe", ProbeRecipe(init=family["mapped"].id), title="Estimate")
+    runs.create(studio.workspace, "probe", ProbeRecipe(init=family["stranger"].id), title="Estimate")
+    studio.delete(family["stranger"].id)
+    studio.delete(family["mapped"].id)
+    assert {run.title for run in studio.runs()} == {"after", "tuned", "first"}
+
+
+def test_one_of_several_gpus_can_be_asked_for_if_it_is_there(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_set(studio.workspace)
+    card = devices.DeviceInfo("cuda", "a card", "bf16", 80.0)
+    monkeypatch.setattr(devices, "detect", lambda: card)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+
+    def resolved(**settings: object) -> Any:
+        return resolve.resolve("pretrain", {"dataset": "tiny", **settings}, studio.workspace)
+
+    assert resolved(device="cuda:1").device == "cuda:1"
+    with pytest.raises(RecipeError, match=r"no cuda:2; choose auto, or cuda:0 up to cuda:1"):
+        resolved(device="cuda:2")
+    with pytest.raises(RecipeError, match="2 processes need as many GPUs"):
+        resolved(device="cuda:1", processes=2)
 
 
 def test_a_run_has_another_title_and_a_note(studio: Studio, family: dict[str, Run]) -> None:

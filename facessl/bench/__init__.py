@@ -29,14 +29,15 @@ class BenchRecipe(Recipe):
     dataset: str = Field("", description="A prepared set whose faces are used; without one they are generated.")
     size: tuple[int, ...] = Field((), description="Sides of a view in pixels; views: 64 112 224, train: 112.")
     faces: int = Field(256, ge=2, le=8192, description="So many different faces; training goes round them.")
-    batch_size: int = Field(0, ge=0, le=8192, description="Faces a step; 0 means 64 on a CPU and 512 on a GPU.")
+    batch_size: int = Field(0, ge=0, le=8192, description="Faces a step; 0: 256 as in lightly's example, 512 on a GPU.")
     repeats: int = Field(5, ge=1, le=100, description="How often each side is measured.")
-    steps: int = Field(0, ge=0, le=10_000, description="Timed steps a repeat; 0 means 10 on a CPU and 100 on a GPU.")
+    steps: int = Field(0, ge=0, le=10_000, description="Timed steps a repeat; 0 means 3 on a CPU and 100 on a GPU.")
     warm_up: int = Field(2, ge=1, le=1000, description="Steps before those, which are not timed.")
     pairs: int = Field(4096, ge=2, le=8192, description="Pairs that the loss compares.")
     dimensions: int = Field(128, ge=2, le=8192, description="Width of the vectors that the loss compares.")
     device: Device = Field("auto", description="Where to compute; views are always made by one CPU thread.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads of training and loss; 0 means one a core.")
+    compile: bool = Field(False, description="Train with our network compiled by torch; lightly's example has none.")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
 
 

@@ -3,19 +3,24 @@
 ResNet18 without its last layer, ``SimCLRProjectionHead(512, 512, 128)``, ``NTXentLoss()``, ``SimCLRTransform``, a
 ``DataLoader`` that shuffles and drops the rest, SGD at 0.06, fp32, one pass a view
 (https://docs.lightly.ai/self-supervised-learning/examples/simclr.html). Only the number of workers is chosen: the
-best for the machine.
+best for the machine. It runs in a process of its own, as it would for who follows it: how ours deals with memory
+(``devices.keep_memory``) would make it faster, too.
 """
 
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler, default_collate
 
 from facessl.bench._timeline import Stretch, Timeline
+from facessl.errors import RunError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,6 +88,45 @@ class Example:
         default_collate([self._data[index % len(self._data)] for index in range(self._batch_size)])
         return time.perf_counter() - start
 
+    def _loader(self, workers: int, steps: int) -> DataLoader:
+        count = steps * self._batch_size
+        make = partial(DataLoader, self._data, self._batch_size, drop_last=True, num_workers=workers)
+        # Without replacement, as in the example; round after round, where the faces do not last.
+        return make(sampler=RandomSampler(self._data, num_samples=count))
+
+    def _step(self, x0: Tensor, x1: Tensor) -> Tensor:
+        loss = self._criterion(self._network(x0), self._network(x1))
+        loss.backward()
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return loss.detach()
+
+
+class Apart:
+    """The example in its own process; to be closed, which ``with`` does."""
+
+    def __init__(
+        self, images: "Sequence[Image]", size: int, batch_size: int, device: str, seed: int, threads: int
+    ) -> None:
+        self._batch_size = batch_size
+        fresh = multiprocessing.get_context("spawn")
+        self._process = ProcessPoolExecutor(1, fresh, _begin, (threads, images, size, batch_size, device, seed))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.shutdown(cancel_futures=True)
+
+    def stretch(self, workers: int, steps: int, warm_up: int) -> Stretch:
+        """See ``Example.stretch``."""
+        found: Stretch = self._ask("stretch", workers, steps, warm_up)
+        return found
+
+    def views_alone(self) -> float:
+        """See ``Example.views_alone``."""
+        return float(self._ask("views_alone"))
+
     def best_workers(self, cores: int, say: Callable[[str], None]) -> tuple[int, dict[str, float | None]]:
         """Return the number of workers with which most images a second are learnt from, and what each reached.
 
@@ -100,18 +144,23 @@ class Example:
         best = max(reached, key=lambda workers: reached[workers] or 0.0)
         return best, {str(workers): speed for workers, speed in reached.items()}
 
-    def _loader(self, workers: int, steps: int) -> DataLoader:
-        count = steps * self._batch_size
-        make = partial(DataLoader, self._data, self._batch_size, drop_last=True, num_workers=workers)
-        # Without replacement, as in the example; round after round, where the faces do not last.
-        return make(sampler=RandomSampler(self._data, num_samples=count))
+    def _ask(self, method: str, *arguments: int) -> Any:
+        try:
+            return self._process.submit(_answer, method, *arguments).result()
+        except BrokenProcessPool as error:
+            raise RunError("lightly's example ended without a word; try a smaller --batch-size.") from error
 
-    def _step(self, x0: Tensor, x1: Tensor) -> Tensor:
-        loss = self._criterion(self._network(x0), self._network(x1))
-        loss.backward()
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        return loss.detach()
+
+_of_this_process: list[Example] = []  # one, if the process was made for it
+
+
+def _begin(threads: int, *how: Any) -> None:
+    torch.set_num_threads(threads)
+    _of_this_process.append(Example(*how))
+
+
+def _answer(method: str, *arguments: int) -> Any:
+    return getattr(_of_this_process[0], method)(*arguments)
 
 
 def worker_counts(cores: int) -> list[int]:

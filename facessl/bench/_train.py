@@ -1,5 +1,6 @@
 """Pre-training as a run does it, beside lightly's example: the same faces, the same network, the same machine."""
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from torch import Tensor
 from facessl import devices, registry, runs, training
 from facessl.batches import Batch, Batches, FaceBatches
 from facessl.bench import BenchRecipe, _arithmetic, _faces, _peer
-from facessl.bench._example import Example
+from facessl.bench._example import Apart
 from facessl.bench._faces import Faces
 from facessl.bench._rounds import compared, samples
 from facessl.bench._timeline import Stretch, Timeline, synchronise
@@ -27,13 +28,21 @@ SIZES = (112,)
 
 
 def measure(recipe: BenchRecipe, workspace: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Compare images (faces, two views each) a second of each size, and say where the time goes."""
+    """Compare images (faces, two views each) a second of each size, and say where the time goes.
+
+    Beside a fixed batch the peer is our own step on one batch whose views were made beforehand: a ratio of 1 says that
+    faces and views cost nothing.
+    """
     compute = devices.compute(recipe.device, "auto", recipe.threads)
+    if compute.device.kind == "cpu":
+        devices.keep_memory()  # as a run does
     on_gpu = compute.device.kind == "cuda"
-    batch_size, steps = recipe.batch_size or (512 if on_gpu else 64), recipe.steps or (100 if on_gpu else 10)
+    batch_size, steps = recipe.batch_size or (512 if on_gpu else 256), recipe.steps or (100 if on_gpu else 3)
     sizes = recipe.size or SIZES
     plans = {
-        size: settings(recipe, size, batch_size=batch_size, epochs=recipe.repeats, threads=compute.threads)
+        size: settings(
+            recipe, size, batch_size=batch_size, epochs=recipe.repeats, threads=compute.threads, compile=recipe.compile
+        )
         for size in sizes
     }
     rows, every, shares, tried = [], [], [], []
@@ -42,13 +51,14 @@ def measure(recipe: BenchRecipe, workspace: Path, say: Callable[[str], None]) ->
     with _faces.opened(recipe, workspace, sizes) as faces:
         for size, plan in plans.items():
             sides = _Sides(faces[size], plan, compute, steps, recipe.warm_up, _prefixed(say, size))
-            ours, peer = sides.measure()
+            ours, peer, fixed = sides.measure()
             name = f"train {size} px"
-            rows.append(compared(name, "images/s", *_speeds(batch_size, ours, peer)))
-            every.append(samples(name, *_speeds(batch_size, ours, peer)))
+            for what, other in ((name, peer), (f"{name} beside a fixed batch", fixed)):
+                rows.append(compared(what, "images/s", *_speeds(batch_size, ours, other)))
+                every.append(samples(what, *_speeds(batch_size, ours, other)))
             shares += sides.shares(ours, peer)
             tried.append({"what": name, "best": sides.workers, "images_per_second": sides.tried})
-            work.append(_work(name, plan, rows[-1]["ours"], limits))
+            work.append(_work(name, plan, rows[-2]["ours"], limits))
         sides_of = {str(size): faces[size].dataset.size for size in sizes}
         counts = min(len(faces[size]) for size in sizes)
     settled = {
@@ -92,25 +102,37 @@ class _Sides:
         self._steps, self._warm_up = steps, warm_up
         self.workers: int | None = None
         self.tried: dict[str, float | None] = {}
-        self._example: Example | None = None
+        self._example: Apart | None = None
         self._alone: tuple[float, float | None] = (0.0, None)
 
-    def measure(self) -> tuple[list[Stretch], list[Stretch] | None]:
-        """Return as many stretches of each side as the plan has epochs; seconds are a step's."""
+    def measure(self) -> tuple[list[Stretch], list[Stretch] | None, list[Stretch]]:
+        """Return as many stretches of ours, the peer's and ours on a fixed batch as the plan has epochs.
+
+        Seconds are a step's.
+        """
+        with contextlib.ExitStack() as opened:
+            if _peer.installed():
+                self._example = opened.enter_context(self._apart())
+                self.workers, self.tried = self._example.best_workers(devices.cores(), self._say)
+            self._alone = self._views_alone()
+            return self._in_turn()
+
+    def _apart(self) -> Apart:
+        plan, compute = self._plan, self._compute
+        images = self._faces.images()
+        return Apart(images, plan.image_size, plan.batch_size, compute.device.kind, plan.seed, compute.threads)
+
+    def _in_turn(self) -> tuple[list[Stretch], list[Stretch] | None, list[Stretch]]:
         plan, device = self._plan, self._compute.device.kind
-        if _peer.installed():
-            images = self._faces.images()
-            self._example = Example(images, plan.image_size, plan.batch_size, device, plan.seed)
-            self.workers, self.tried = self._example.best_workers(devices.cores(), self._say)
-        self._alone = self._views_alone()
         ours: list[Stretch] = []
         peer: list[Stretch] = []
+        fixed: list[Stretch] = []
         watched = Watched(self._batches(self._warm_up + self._steps + 1), device, self._warm_up, self._steps)
 
         def on_epoch(epoch: int) -> dict[str, Any]:
             if epoch > 0:
-                assert watched.stretch is not None
-                ours.append(watched.stretch)
+                ours.append(watched.stretches[0])
+                fixed.append(watched.stretches[1])
                 if self._example is not None and self.workers is not None:
                     peer.append(self._example.stretch(self.workers, self._steps, self._warm_up))
             self._say(f"{epoch} of {plan.epochs}")
@@ -122,7 +144,7 @@ class _Sides:
             backbone = training.starting_backbone(plan, Path(workspace))
             method = registry.load("methods", plan.method).build(backbone, plan.plugin_options("methods"), 0)
             training.fit(run, method, watched, plan, self._compute, on_epoch)
-        return ours, peer if self._example is not None else None
+        return ours, peer if self._example is not None else None, fixed
 
     def shares(self, ours: list[Stretch], peer: list[Stretch] | None) -> list[dict[str, Any]]:
         """Return which share of a step went where.
@@ -158,28 +180,50 @@ class _Sides:
 
 
 class Watched:
-    """Batches as they are, with a note of when they are asked for.
+    """Batches as they are, with a note of when they are asked for; after them, as often, one that stays the same.
 
     Attributes:
-        stretch: How long the epoch's steps took that are timed, ``seconds`` a step; None before there was one.
+        stretches: How long the steps took in the epoch's two parts, ``seconds`` a step; of the last epoch.
     """
 
     def __init__(self, batches: Batches, device: str, warm_up: int, steps: int) -> None:
-        self.batch_size, self.steps = batches.batch_size, batches.steps
-        self.stretch: Stretch | None = None
-        self._batches, self._first, self._timed = batches, warm_up, steps
+        self.batch_size, self.steps = batches.batch_size, 2 * (warm_up + steps) + 1
+        self.stretches: list[Stretch] = []
+        self._batches, self._warm_up, self._part = batches, warm_up, warm_up + steps
         self._timeline = Timeline(device)
+        self._fixed: Batch | None = None
 
     def __call__(self, epoch: int, step: int) -> Batch:
-        if step == self._first:
-            self._timeline.start()
-        elif step == self._first + self._timed:
+        part, place = divmod(step, self._part)
+        if place == 0 and part > 0:
             found = self._timeline.stop()
-            self.stretch = Stretch(found.seconds / self._timed, found.shares)
+            self.stretches[part - 1 :] = [Stretch(found.seconds / (self._part - self._warm_up), found.shares)]
+        elif place == self._warm_up:
+            self._timeline.start()
         self._timeline.mark("waiting")
-        batch = self._batches(epoch, step)
+        batch = self._batches(epoch, step) if part == 0 else self._same()
         self._timeline.mark("model")
         return _WatchedBatch(batch, self._timeline)
+
+    def _same(self) -> Batch:
+        if self._fixed is None:
+            batch = self._batches(0, 0)
+            self._fixed = _Fixed(batch.labels, batch.views(slice(None)))
+        return self._fixed
+
+
+@dataclass
+class _Fixed:
+    """A batch whose views lie ready on the device."""
+
+    labels: Tensor
+    inputs: list[Tensor]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def views(self, part: slice) -> list[Tensor]:
+        return [inputs[part] for inputs in self.inputs]
 
 
 @dataclass

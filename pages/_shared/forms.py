@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from facessl import registry
+from facessl import devices, registry
 from facessl.config import Recipe
 from pages._shared.words import label
 
@@ -107,6 +107,8 @@ def field_widget(name: str, field: FieldInfo, value: Any, *, key: str, choices: 
     # Kept over page changes: a form half filled in survives a look at another page.
     common: dict[str, Any] = {"key": key, "help": field.description, "persist_state": "session"}
     text, kind = label(name), _plain_type(field.annotation)
+    if name == "device":
+        choices = tuple(dict.fromkeys((*devices.choices(), value)))  # a run may have been made on another machine
     if get_origin(kind) is tuple:
         return tuple(
             st.multiselect(text, list(choices or ()), default=[v for v in value if v in (choices or ())], **common)

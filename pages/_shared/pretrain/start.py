@@ -27,10 +27,10 @@ GROUPS = {
     ),
     "Views": (),
     "Network and method": ("init",),
-    "Device, precision and processes": ("device", "precision", "processes", "threads"),
+    "Device, precision and processes": ("device", "precision", "processes", "threads", "compile"),
     "Faces, figures and seed": (),  # and whatever stands in no other group
 }  # fmt: skip
-VIEWS, NETWORK, REST = "Views", "Network and method", "Faces, figures and seed"
+OPTIMISER, VIEWS, NETWORK, REST = "Optimiser and rate", "Views", "Network and method", "Faces, figures and seed"
 
 
 def start_run(watch: tuple[str, str]) -> None:
@@ -85,6 +85,9 @@ def settings_of(dataset: str, method: str, backbone: str, preset: str, views: di
     for title, names in groups().items():
         with st.expander(title):
             values |= recipe_form(PretrainRecipe, key=key, defaults=defaults, show=names, choices=choices)
+            if title == OPTIMISER and values["optimizer"] == "lars":
+                rate = config.lars_rate(values["batch_size"])
+                st.caption(f"SimCLR's rate for LARS at batches of {values['batch_size']} is 0.075 × √N = {rate:.2g}.")
             if title == VIEWS:
                 st.caption("The Views page shows what these do to a face.")
                 values["views"] = recipe_form(ViewRecipe, key=f"pretrain-views-{preset}", defaults=views)

@@ -6,10 +6,10 @@ import streamlit as st
 
 from facessl.config import PretrainRecipe
 from facessl.errors import FaceSSLError
-from facessl.runs import ACTIVE, RESUMABLE, Run, Status
+from facessl.runs import ACTIVE, CHANGEABLE, RESUMABLE, Run, Status
 from pages._shared.backend import studio
 from pages._shared.curves import CHART, collapse_sentence, pretrain_curves
-from pages._shared.forms import field_widget
+from pages._shared.forms import recipe_form
 from pages._shared.run_panel import run_panel
 from pages._shared.widgets import jpeg_uri, run_name, shown_errors
 from pages._shared.words import label, plain
@@ -32,7 +32,6 @@ PANELS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
     ),
 }  # fmt: skip
 NOTHING = "nothing"
-GOING_ON = ("epochs", "learning_rate", "batch_size")
 _STRIP = 12  # faces
 
 
@@ -169,16 +168,13 @@ def name_and_note(run: Run) -> None:
 
 
 def go_on(run: Run, status: Status) -> None:
-    """Offer to take the run up again with more epochs, another rate or batch."""
+    """Offer to take the run up again with more epochs, or whatever else may change."""
     if status.state not in RESUMABLE and not (status.state == "finished" and (run.path / "state.pt").exists()):
         return
     recipe = run.config["recipe"]
     key = f"go-on-{run.id}-{len(run.config.get('changes', []))}"
     with st.expander("Go on with other settings", icon=":material/forward:"), st.form(key, border=False):
-        values = {
-            name: field_widget(name, PretrainRecipe.model_fields[name], recipe[name], key=f"{key}-{name}")
-            for name in GOING_ON
-        }
+        values = recipe_form(PretrainRecipe, key=key, defaults=recipe, show=CHANGEABLE)
         st.caption("It goes on from where it is; what it has learnt stays.")
         pressed = st.form_submit_button("Go on with these", icon=":material/play_arrow:")
     if not pressed:
