@@ -29,6 +29,7 @@ def measure(recipe: BenchRecipe, workspace: Path, say: Callable[[str], None]) ->
     sizes = recipe.size or SIZES
     for size in sizes:
         settings(recipe, size, batch_size=recipe.batch_size or _BATCH)  # refused before anything is drawn
+    devices.keep_memory()  # as training does; lightly's side, in the same process, has what it gains by it, too
     rows, every = [], []
     with _faces.opened(recipe, workspace, sizes) as faces, _one_thread():
         for size in sizes:
