@@ -34,11 +34,24 @@ class Batch(Protocol):
         ...
 
 
+class Prelude(Protocol):
+    """What happens to the batches before an epoch, in every process; what it left is kept with the run's state."""
+
+    def __call__(self, epoch: int) -> None:
+        """Do it; so many epochs are finished."""
+        ...
+
+    def state(self) -> Tensor: ...
+
+    def restore(self, state: Tensor) -> None: ...
+
+
 class Batches(Protocol):
     """All steps of all epochs."""
 
     batch_size: int  # faces a step, of all processes together
     steps: int  # an epoch
+    prelude: Prelude | None
 
     def __call__(self, epoch: int, step: int) -> Batch:
         """Return the batch of a step; both count from 0."""
@@ -130,6 +143,7 @@ class FaceBatches:
     recipe: TrainRecipe
     compute: Compute
     world: World = ALONE
+    prelude: Prelude | None = None
     _order: tuple[int, np.ndarray] | None = field(default=None, init=False, repr=False)  # of this epoch
     _next: tuple[tuple[int, int], "Future[_Ready]"] | None = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
@@ -220,6 +234,7 @@ class FeatureBatches:
     labels: Tensor  # (N,)
     batch_size: int
     seed: int
+    prelude: Prelude | None = None
 
     def __post_init__(self) -> None:
         self.batch_size = min(self.batch_size, len(self.features))

@@ -1,12 +1,13 @@
 """The work of a ``pretrain`` run: a network learns from faces without their names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from facessl import __version__, checkpoints, distributed, jobs, metrics, registry, runs, training, views, whitening
 from facessl.baselines import pixel_embeddings
@@ -17,10 +18,11 @@ from facessl.devices import Compute
 from facessl.distributed import World
 from facessl.encoder import Encoder, unit_rows
 from facessl.errors import DatasetError
-from facessl.methods import Method
+from facessl.methods import Material, Method
 from facessl.runs import Run
 
 _GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
+_BLOCK = 2048  # faces that a method which groups them is shown at a time
 _WATCHED_FACES = 128  # spread, alignment and uniformity are measured on so many
 
 
@@ -98,6 +100,47 @@ class Watch:
         }
 
 
+@dataclass
+class Relabelling:
+    """Asks a method that makes up its own labels for them, before the epochs in which they are due."""
+
+    run: Run
+    method: Method
+    batches: FaceBatches
+    encoder: Encoder
+    recipe: PretrainRecipe
+    world: World
+
+    def __call__(self, epoch: int) -> None:
+        every = self.method.every
+        if self.method.relabel is None or (epoch % every if every else epoch):
+            return
+        if self.world.first:
+            self.run.update(message="Grouping the faces.")
+        material = Material(self._faces, self._features, epoch, self.recipe.seed)
+        self.batches.labels = self.method.relabel(material)
+
+    def state(self) -> Tensor:
+        return torch.from_numpy(self.batches.labels)
+
+    def restore(self, state: Tensor) -> None:
+        self.batches.labels = state.numpy()
+
+    def _faces(self, side: int) -> np.ndarray:
+        return np.concatenate([views.plain(faces, side) for faces in self._blocks()])
+
+    def _features(self) -> np.ndarray:
+        # Each process has batch norm's figures of its own share; they shall agree on one grouping.
+        found = np.concatenate([self.encoder.features(faces) for faces in self._blocks()]) if self.world.first else None
+        agreed: np.ndarray = self.world.agree(found)
+        return agreed
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        pool = self.batches.pool
+        for start in range(0, len(pool), _BLOCK):
+            yield pool.take(np.arange(start, min(start + _BLOCK, len(pool))))
+
+
 @dataclass(frozen=True)
 class SetUp:
     """Everything that a pre-training needs, loaded."""
@@ -131,6 +174,8 @@ def set_up(run: Run, workspace: Path) -> SetUp:
     run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **training.resolved(compute, world))
     encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
     watch = Watch(dataset, encoder, recipe)
+    if method.relabel is not None:
+        batches.prelude = Relabelling(run, method, batches, encoder, recipe, world)
     return SetUp(compute, world, method, batches, watch)
 
 

@@ -28,7 +28,7 @@ class _Few:
 
     def __init__(self, batches: FaceBatches, steps: int, compute: Compute) -> None:
         self._batches, self._compute = batches, compute
-        self.batch_size, self.steps = batches.batch_size, steps
+        self.batch_size, self.steps, self.prelude = batches.batch_size, steps, batches.prelude
         self.asked: list[float] = []
 
     def __call__(self, epoch: int, step: int) -> Batch:

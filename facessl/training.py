@@ -185,6 +185,8 @@ class _Loop:
         self.optimizer.load_state_dict(state["optimizer"])
         if state.get("scaler"):
             self.scaler.load_state_dict(state["scaler"])
+        if self.batches.prelude is not None and "prelude" in state:
+            self.batches.prelude.restore(state["prelude"])
         self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
         self.loss_sum.fill_(state["loss_sum"])
         self.norm_sum.fill_(state.get("norm_sum", 0.0))
@@ -220,6 +222,8 @@ class _Loop:
             "norm_sum": self.norm_sum.item(),
             "seconds": self.seconds,
         }
+        if self.batches.prelude is not None:
+            state["prelude"] = self.batches.prelude.state()
         checkpoints.save_state(self.run.path, state)
         self._saved = time.monotonic()
 
@@ -235,6 +239,8 @@ class _Loop:
 
     def one_epoch(self) -> None:
         """Run what is left of the current epoch; it is not counted as finished yet."""
+        if self.step == 0 and self.batches.prelude is not None:
+            self.batches.prelude(self.epoch)
         self.modules.train()
         if self.step == 0:
             self.loss_sum.zero_()

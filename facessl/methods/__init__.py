@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a method can look at that makes up its own labels: the N faces that are learnt from, in their order."""
+
+    faces: "Callable[[int], np.ndarray]"  # side in pixels -> (N, side, side, 3) uint8
+    features: "Callable[[], np.ndarray]"  # (N, D) float32, of the network as it is now
+    epoch: int  # how many are finished
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -24,3 +35,6 @@ class Method:
     outputs: "Callable[[Sequence[Tensor]], tuple[Tensor, ...]]"
     loss: "Callable[[Sequence[Tensor], Tensor], Tensor]"  # (outputs of the whole batch, labels (N,)) -> scalar
     chance: Callable[[int], float | None]  # batch size -> loss of a network that has learnt nothing
+    # A label for each face, (N,) int64, for the epochs until it is asked again; None: labels are names, or not needed.
+    relabel: "Callable[[Material], np.ndarray] | None" = None
+    every: int = 0  # epochs after which it is asked again; 0: once, before the first
