@@ -9,7 +9,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import baselines, checkpoints, distributed, evaluation, jobs, registry, runs, training, whitening
+from facessl import (
+    baselines,
+    beginnings,
+    checkpoints,
+    distributed,
+    evaluation,
+    jobs,
+    registry,
+    runs,
+    training,
+    whitening,
+)
 from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
@@ -33,7 +44,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: FinetuneRecipe = run.recipe()
-    compute = training.compute_for(run, recipe)
+    compute = beginnings.compute_for(run, recipe)
     world = distributed.join(compute.device.kind)
     if recipe.mode == "frozen" and not world.first:
         return {}
@@ -41,7 +52,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     run.update(device=compute.device.name, message="Loading the faces.")
     with jobs.breakable():
         dataset = open_for(run, workspace, recipe.dataset)
-        backbone = training.starting_backbone(recipe, workspace)
+        backbone = beginnings.starting_backbone(recipe, workspace)
     if len(dataset.people) < 2:
         raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
     rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
@@ -65,7 +76,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
     # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.
     exact = compute if recipe.mode == "finetune" else dataclasses.replace(compute, precision="fp32")
-    run.resolved(batch_size=batches.batch_size, **training.resolved(compute, world))
+    run.resolved(batch_size=batches.batch_size, **beginnings.resolved(compute, world))
     training.fit(run, method, batches, recipe, exact, watch, world if recipe.mode == "finetune" else ALONE)
     if not world.first:
         return {}

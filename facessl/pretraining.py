@@ -9,7 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facessl import __version__, checkpoints, distributed, jobs, metrics, registry, runs, training, views, whitening
+from facessl import (
+    __version__,
+    beginnings,
+    checkpoints,
+    distributed,
+    jobs,
+    metrics,
+    registry,
+    runs,
+    training,
+    views,
+    whitening,
+)
 from facessl.baselines import pixel_embeddings
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import PretrainRecipe
@@ -159,19 +171,19 @@ def set_up(run: Run, workspace: Path) -> SetUp:
         DatasetError: There are fewer than two faces to learn from. ModelError: The weights to start from do not fit.
     """
     recipe: PretrainRecipe = run.recipe()
-    compute = training.compute_for(run, recipe)
+    compute = beginnings.compute_for(run, recipe)
     world = distributed.join(compute.device.kind)
     torch.manual_seed(recipe.seed)
     run.update(device=compute.device.name, message="Loading the faces.")
     with jobs.breakable():
         dataset = open_for(run, workspace, recipe.dataset)
-        backbone = training.starting_backbone(recipe, workspace)
+        backbone = beginnings.starting_backbone(recipe, workspace)
         plugin = registry.load("methods", recipe.method)
         method: Method = plugin.build(backbone, recipe.plugin_options("methods"), len(dataset.people))
         others = [open_for(run, workspace, name) for name in recipe.also]
         pool, labels = faces_to_learn_from(dataset, others, named_only=method.needs_labels)
         batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
-    run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **training.resolved(compute, world))
+    run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **beginnings.resolved(compute, world))
     encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
     watch = Watch(dataset, encoder, recipe)
     if method.relabel is not None:

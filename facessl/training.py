@@ -10,7 +10,6 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,12 @@ import psutil
 import torch
 from torch import Tensor
 
-from facessl import checkpoints, devices, distributed, jobs, optimisers, registry, runs
-from facessl.backbones import _imagenet
+from facessl import checkpoints, jobs, optimisers, runs
 from facessl.batches import Batch, Batches
 from facessl.config import TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
-from facessl.encoder import Encoder, autocast, build_backbone
+from facessl.encoder import autocast
 from facessl.errors import RunError, Stopped
 from facessl.methods import Method
 from facessl.runs import Run
@@ -32,55 +30,6 @@ from facessl.runs import Run
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
 _SAY_SECONDS = 0.5
 _LOOK_STEPS = 50  # a GPU is asked for the loss so often: asking means waiting for all that is in its queue
-
-
-def starting_backbone(recipe: TrainRecipe, workspace: Path) -> torch.nn.Module:
-    """Return the recipe's backbone from scratch, from ImageNet weights, or out of another run.
-
-    Raises:
-        ModelError: The weights cannot be had, or belong to another backbone.
-    """
-    if recipe.init == "imagenet":
-        plugin = registry.load("backbones", recipe.backbone)
-        weights = _imagenet.weights_file(plugin.IMAGENET_FILE, workspace)
-        return build_backbone(recipe.backbone, recipe.backbone_options, weights)
-    backbone = build_backbone(recipe.backbone, recipe.backbone_options)
-    if recipe.init != "scratch":
-        backbone.load_state_dict(checkpoints.backbone_weights(workspace / "runs" / recipe.init, recipe.backbone))
-    return backbone
-
-
-def imagenet_encoder(backbone: str, options: dict[str, Any], image_size: int, workspace: Path, device: str) -> Encoder:
-    """Return torchvision's ImageNet network as an encoder; ModelError says which file to put where."""
-    weights = _imagenet.weights_file(registry.load("backbones", backbone).IMAGENET_FILE, workspace)
-    info = devices.pick(device)
-    return Encoder(build_backbone(backbone, options, weights), image_size, info, info.precision, mirror=True)
-
-
-def compute_for(run: Run, recipe: TrainRecipe) -> Compute:
-    """Return how the run computes; one that is taken up again on the same device computes as it did before."""
-    known, processes = run.resolved(), distributed.launched().size
-    precision, threads = recipe.precision, recipe.threads
-    if known.get("device") == devices.pick(recipe.device).kind:
-        precision = known.get("precision", "auto") if precision == "auto" else precision
-        threads = threads or (known.get("threads", 0) if known.get("processes") == processes else 0)
-    # Processes with more threads than there are cores spend their time waiting for each other.
-    found = devices.compute(recipe.device, precision, threads or max(1, devices.cores() // processes))
-    if found.device.kind == "cpu":
-        devices.keep_memory()
-    return found
-
-
-def resolved(compute: Compute, world: World = ALONE) -> dict[str, Any]:
-    """Return what a recipe's "auto" came to, for the run's ``config.json``."""
-    return {
-        "device": compute.device.kind,
-        "device_name": compute.device.name,
-        "precision": compute.precision,
-        "threads": compute.threads,
-        "processes": world.size,
-        "torch": torch.__version__,
-    }
 
 
 def fit(

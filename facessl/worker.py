@@ -181,12 +181,25 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import embeddings
 
     recipe: EmbedRecipe = run.recipe()
-    with jobs.breakable():
+    with jobs.breakable():  # torch takes seconds
+        from facessl import models
+
         dataset = open_for(run, workspace, recipe.dataset)
         device = devices.pick(recipe.device)
     run.update(device=device.name, message="Computing the embeddings.", step=0, steps=len(dataset.faces))
     start = time.monotonic()
-    vectors = _vectors(run, recipe, workspace, dataset.faces)
+
+    def progress(done: int) -> None:
+        run.check_stop()
+        run.update(step=done, steps=len(dataset.faces))
+
+    vectors = models.embed(
+        models.Model(recipe.model, recipe.backbone, recipe.image_size, recipe.seed, recipe.device),
+        dataset.faces,
+        workspace,
+        fitted_on=lambda: dataset.faces[dataset.rows("unlabelled", "train")],
+        progress=progress,
+    )
     speed = len(vectors) / max(time.monotonic() - start, 1e-9)
     run.check_stop()
     run.update(message="Drawing the map.", images_per_second=round(speed, 1))
@@ -206,25 +219,11 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
     }
 
 
-def _vectors(run: Run, recipe: EmbedRecipe, workspace: Path, faces: np.ndarray) -> np.ndarray:
-    from facessl import baselines, registry, training
-    from facessl.encoder import Encoder
+def _evaluate(run: Run, workspace: Path) -> dict[str, Any]:
+    with jobs.breakable():  # torch takes seconds
+        from facessl import evaluating
 
-    def progress(done: int) -> None:
-        run.check_stop()
-        run.update(step=done, steps=len(faces))
-
-    if recipe.model == "pixels":
-        return baselines.pixel_embeddings(np.asarray(faces), recipe.image_size)
-    if recipe.model in ("untrained", "imagenet"):
-        options = registry.load("backbones", recipe.backbone).Options().model_dump()
-        if recipe.model == "untrained":
-            encoder = Encoder.untrained(recipe.backbone, options, recipe.image_size, recipe.seed, recipe.device)
-        else:
-            encoder = training.imagenet_encoder(recipe.backbone, options, recipe.image_size, workspace, recipe.device)
-    else:
-        encoder = Encoder.from_run(workspace / "runs" / recipe.model, recipe.device)
-    return encoder.embed(faces, progress)
+    return evaluating.evaluate(run, workspace)
 
 
 def _detectors(run: Run, workspace: Path) -> dict[str, Any]:
@@ -245,6 +244,7 @@ _WORK: dict[str, Callable[[Run, Path], dict[str, Any]]] = {
     "pretrain": _pretrain,
     "finetune": _finetune,
     "embed": _embed,
+    "evaluate": _evaluate,
     "detectors": _detectors,
     "probe": _probe,
 }

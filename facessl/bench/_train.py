@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facessl import devices, registry, runs, training
+from facessl import beginnings, devices, registry, runs, training
 from facessl.batches import Batch, Batches, FaceBatches
 from facessl.bench import BenchRecipe, _arithmetic, _faces, _peer
 from facessl.bench._example import Apart
@@ -141,7 +141,7 @@ class _Sides:
         with tempfile.TemporaryDirectory(prefix="facessl-bench-") as workspace:
             run = runs.create(Path(workspace), "pretrain", plan, title="a benchmark")
             torch.manual_seed(plan.seed)
-            backbone = training.starting_backbone(plan, Path(workspace))
+            backbone = beginnings.starting_backbone(plan, Path(workspace))
             method = registry.load("methods", plan.method).build(backbone, plan.plugin_options("methods"), 0)
             training.fit(run, method, watched, plan, self._compute, on_epoch)
         return ours, peer if self._example is not None else None, fixed
