@@ -265,12 +265,27 @@ class EmbedRecipe(Recipe):
     """Every face of a set becomes a unit vector, and a point on a map."""
 
     dataset: str = Field("demo", description="The prepared set to embed.")
-    model: str = Field("pixels", description="A run's id, or pixels, imagenet, untrained.")
+    model: str = Field("pixels", description="A run's id, or pixels, pixels-whitened, imagenet, untrained.")
     backbone: str = Field("resnet18", description="Network of the imagenet and untrained models.")
     image_size: int = Field(64, ge=16, le=512, description="Side of a face in pixels, where no run says it.")
     neighbours: int = Field(15, ge=2, le=200, description="UMAP: how many neighbours make up a neighbourhood.")
     min_dist: float = Field(0.1, ge=0, le=0.99, description="UMAP: how tightly points may sit.")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the map and of the untrained network.")
+    device: Device = Field("auto", description="Where to compute.")
+
+
+class EvaluateRecipe(Recipe):
+    """How well a model tells whether two faces are one person's: on LFW's pairs, or on pairs of a set's test part."""
+
+    dataset: str = Field("demo", description="The prepared set that holds the photos.")
+    model: str = Field("pixels", description="A run's id, or pixels, pixels-whitened, imagenet, untrained.")
+    pairs: str = Field("", description="LFW's pairs.txt; without one, pairs are drawn from the set's test part.")
+    per_fold: int = Field(
+        300, ge=1, le=10_000, description="Drawn pairs of each kind in a fold, as far as there are photos."
+    )
+    backbone: str = Field("resnet18", description="Network of the imagenet and untrained models.")
+    image_size: int = Field(64, ge=16, le=512, description="Side of a face in pixels, where no run says it.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the draw, the intervals and the untrained network.")
     device: Device = Field("auto", description="Where to compute.")
 
 
@@ -301,6 +316,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "pretrain": PretrainRecipe,
     "finetune": FinetuneRecipe,
     "embed": EmbedRecipe,
+    "evaluate": EvaluateRecipe,
     "detectors": DetectorsRecipe,
     "probe": ProbeRecipe,
 }

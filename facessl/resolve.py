@@ -6,10 +6,11 @@ What cannot work is refused now, in a sentence, and not by a run that fails late
 from pathlib import Path
 from typing import Any
 
-from facessl import config, dataset, devices, preparation, registry, runs
+from facessl import config, dataset, devices, pairs, preparation, registry, runs
 from facessl.config import (
     DetectorsRecipe,
     EmbedRecipe,
+    EvaluateRecipe,
     FinetuneRecipe,
     PrepareRecipe,
     PretrainRecipe,
@@ -19,7 +20,7 @@ from facessl.config import (
 )
 from facessl.errors import DatasetError, RecipeError, RunError
 
-_NO_RUN = ("scratch", "imagenet", "pixels", "untrained")
+_NO_RUN = ("scratch", "imagenet", "pixels", "pixels-whitened", "untrained")
 _OF_THE_RUN = ("backbone", "backbone_options", "image_size")
 
 
@@ -27,7 +28,7 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
     """Return the recipe that flat ``settings`` mean in this workspace.
 
     Args:
-        kind: prepare, pretrain, finetune or embed.
+        kind: prepare, pretrain, finetune, embed or evaluate.
         settings: Only what was said; a run may be named by the end or the beginning of its id.
         workspace: Where sets and runs are.
 
@@ -35,7 +36,7 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
         FaceSSLError: They contradict each other, or name something that is not here.
     """
     settings = dict(settings)
-    named_by = "model" if kind == "embed" else "init"
+    named_by = "model" if kind in ("embed", "evaluate") else "init"
     start = settings.get(named_by)
     if isinstance(start, str) and start not in _NO_RUN:
         parent = runs.find(workspace, start)
@@ -44,6 +45,8 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
     recipe = config.build(config.RECIPES[kind], settings)
     if isinstance(recipe, DetectorsRecipe):
         recipe = recipe.model_copy(update={"weights": yunet_file(recipe.weights, workspace)})
+    if isinstance(recipe, EvaluateRecipe) and recipe.pairs:
+        recipe = recipe.model_copy(update={"pairs": str(Path(recipe.pairs).expanduser().resolve())})
     if isinstance(recipe, PrepareRecipe):
         if recipe.path:
             # The worker starts elsewhere, and the set must find its photos again from anywhere.
@@ -73,12 +76,14 @@ def check(recipe: Recipe, workspace: Path) -> None:
     if isinstance(recipe, DetectorsRecipe):
         dataset.open_dataset(workspace, recipe.dataset)
         return
-    assert isinstance(recipe, EmbedRecipe | PretrainRecipe | FinetuneRecipe)
+    assert isinstance(recipe, EmbedRecipe | EvaluateRecipe | PretrainRecipe | FinetuneRecipe)
     opened = [dataset.open_dataset(workspace, name) for name in sets_of(recipe)]
-    start = recipe.model if isinstance(recipe, EmbedRecipe) else recipe.init
+    start = recipe.model if isinstance(recipe, EmbedRecipe | EvaluateRecipe) else recipe.init
     if start not in _NO_RUN and not (runs.find(workspace, start).path / "model.json").exists():
         raise RunError(f"{start} has no trained model; choose a finished pre-training or fine-tuning.")
     _check_device(recipe)
+    if isinstance(recipe, EvaluateRecipe):
+        pairs.of(recipe, opened[0])
     if isinstance(recipe, PretrainRecipe):
         faces = sum(len(one.rows("unlabelled", "train")) for one in opened)
         if faces < 2:
@@ -87,7 +92,7 @@ def check(recipe: Recipe, workspace: Path) -> None:
         _check_names(opened[0])
 
 
-def _check_device(recipe: EmbedRecipe | TrainRecipe) -> None:
+def _check_device(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
     if recipe.device in ("auto", "cpu"):
         return
     devices.pick(recipe.device)  # says what there is instead
@@ -120,8 +125,9 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
         return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
     if isinstance(recipe, DetectorsRecipe):
         return f"Detectors compared on {recipe.dataset}"
-    assert isinstance(recipe, EmbedRecipe)
-    return f"Map of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
+    assert isinstance(recipe, EmbedRecipe | EvaluateRecipe)
+    what = "Map" if isinstance(recipe, EmbedRecipe) else "Pairs"
+    return f"{what} of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
 
 
 def _take_from(parent: runs.Run, kind: str, settings: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FOLDS = 10  # as LFW has
+_PHOTO_FOLDS = 3  # where folds share people: within a fold the pairs go with the square of its photos
 _PEOPLE_A_FOLD = 4  # at least, where folds share nobody: with two, one couple would stand for all different people
 _PHOTOS_A_FOLD = 1000  # pairs are drawn from so many at most, as many of each person as can be
 
@@ -29,9 +30,9 @@ def draw(dataset: FaceDataset, per_fold: int, seed: int) -> Protocol:
     """Draw as many same as different pairs from the test part, up to ``per_fold`` of each in each of up to ten folds.
 
     No person is in two folds, as in LFW, where folds of four people or more can be made (from eight people on). Of
-    fewer people such folds would compare hardly any two of them (of six people 3 of 15 couples); there each fold has
-    photos of everybody, no photo is in two folds, and the figures are of these people. Each person, and each two of
-    them, comes up equally often as far as their photos go. Two copies of one picture are no pair.
+    fewer people such folds would compare hardly any two of them (of six people 3 of 15 couples); there each of up to
+    three folds has photos of everybody, no photo is in two folds, and the figures are of these people. Each person,
+    and each two of them, comes up equally often as far as their photos go. Two copies of one picture are no pair.
 
     Raises:
         DatasetError: The test part has no two photos of one person, or of one person only.
@@ -94,14 +95,14 @@ def _parts(labels: np.ndarray, rng: np.random.Generator) -> tuple[list[np.ndarra
         return [np.flatnonzero(fold == number) for number in range(count)], "nothing"
     # A fold of photos needs two of one person and one of another.
     most, second = (*sorted(photos.tolist(), reverse=True), 0, 0)[:2]
-    count = max(1, min(_FOLDS, most // 2, second))
+    count = max(1, min(_PHOTO_FOLDS, most // 2, second))
     fold = _turn(labels, rng) % count
     return [np.flatnonzero(fold == number) for number in range(count)], "people"
 
 
 def _pairs(part: np.ndarray, labels: np.ndarray, groups: np.ndarray, most: int, rng: np.random.Generator) -> _Fold:
     """Return as many same as different pairs of these test faces, at most ``most`` of each."""
-    part = part[np.argsort(_turn(labels[part], rng), kind="stable")[:_PHOTOS_A_FOLD]]
+    part = part[_in_turn(labels[part], _PHOTOS_A_FOLD, rng)]
     one, other = (part[side] for side in np.triu_indices(len(part), 1))
     alike = (groups[one] >= 0) & (groups[one] == groups[other])
     is_same = labels[one] == labels[other]
@@ -109,8 +110,14 @@ def _pairs(part: np.ndarray, labels: np.ndarray, groups: np.ndarray, most: int, 
     couple = low.astype(np.int64) * (int(labels.max(initial=0)) + 1) + high
     kinds = [np.flatnonzero(is_same & ~alike), np.flatnonzero(~is_same)]
     count = min(most, *(len(kind) for kind in kinds))
-    chosen = [kind[np.argsort(_turn(couple[kind], rng), kind="stable")[:count]] for kind in kinds]
+    chosen = [kind[_in_turn(couple[kind], count, rng)] for kind in kinds]
     return _Fold(*(np.stack([one[kind], other[kind]], axis=1) for kind in chosen))
+
+
+def _in_turn(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the indices of up to ``count`` elements, one of each group in turn, by lot."""
+    order = rng.permutation(len(groups))  # whose turn it is first
+    return order[np.argsort(_turn(groups, rng)[order], kind="stable")[:count]]
 
 
 def _turn(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -25,9 +25,9 @@ class Protocol:
     told: dict[str, Any]  # how many pairs and photos, and what was left out, for the result
     notes: list[str] = field(default_factory=list)  # sentences for people
 
-    def asked(self, rows: "pd.DataFrame") -> set[str]:
+    def asked(self, rows: "pd.DataFrame") -> frozenset[str]:
         """Return which of the photos asked about are among these rows of any set."""
-        return self.photos & set(self.identities(rows))
+        return self.photos & frozenset(self.identities(rows))
 
 
 def unnamed(dataset: FaceDataset, protocol: Protocol) -> np.ndarray:

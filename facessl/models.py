@@ -1,0 +1,92 @@
+"""Whatever turns faces into vectors that can be compared: a run's encoder, a network as it comes, plain pixels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facessl import baselines, beginnings, registry
+from facessl.encoder import Encoder, unit_rows
+from facessl.errors import DatasetError
+
+Progress = Callable[[int], None]
+
+_BLOCK = 1024  # faces that are pixels at a time
+_FITTED = 4096  # of the faces that a whitening may be fitted on are enough
+_DIRECTIONS = 150  # see docs/LOG.md; as many as the plain methods on principal components keep
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is asked for, where no run says more."""
+
+    name: str  # a run's id, or pixels, pixels-whitened, untrained, imagenet
+    backbone: str = "resnet18"  # of untrained and imagenet
+    image_size: int = 64  # side of a face in pixels; a run brings its own
+    seed: int = 0
+    device: str = "auto"
+
+
+def embed(
+    model: Model, faces: np.ndarray, workspace: Path, *, fitted_on: Callable[[], np.ndarray], progress: Progress
+) -> np.ndarray:
+    """Return unit rows, shape (N, E) float32.
+
+    Args:
+        model: What computes them.
+        faces: Shape (N, S, S, 3) uint8.
+        workspace: Where runs and ImageNet's weights are.
+        fitted_on: Gives the faces that a whitening of pixels is fitted on, without names; called only for one.
+        progress: Hears how many faces are done.
+
+    Raises:
+        ModelError: There is no such model, or no weights. DatasetError: There are no faces to fit a whitening on.
+    """
+    if model.name == "pixels":
+        return _pixels(faces, model.image_size, progress)
+    if model.name == "pixels-whitened":
+        return _whitened_pixels(faces, fitted_on(), model, progress)
+    return encoder(model, workspace).embed(faces, progress)
+
+
+def encoder(model: Model, workspace: Path) -> Encoder:
+    """Return the network of a model that has one; ModelError where its weights are missing or do not fit."""
+    if model.name not in ("untrained", "imagenet"):
+        return Encoder.from_run(workspace / "runs" / model.name, model.device)
+    options = registry.load("backbones", model.backbone).Options().model_dump()
+    if model.name == "untrained":
+        return Encoder.untrained(model.backbone, options, model.image_size, model.seed, model.device)
+    return beginnings.imagenet_encoder(model.backbone, options, model.image_size, workspace, model.device)
+
+
+def _pixels(faces: np.ndarray, size: int, progress: Progress) -> np.ndarray:
+    rows = np.empty((len(faces), 3 * size * size), dtype=np.float32)
+    for start in range(0, len(faces), _BLOCK):
+        part = baselines.pixel_embeddings(np.asarray(faces[start : start + _BLOCK]), size)
+        rows[start : start + len(part)] = part
+        progress(start + len(part))
+    return rows
+
+
+def _whitened_pixels(faces: np.ndarray, known: np.ndarray, model: Model, progress: Progress) -> np.ndarray:
+    """Return pixels on the principal directions of other, nameless faces, each direction as loud as the next.
+
+    Reference: Turk and Pentland 1991, Eigenfaces for recognition, https://doi.org/10.1162/jocn.1991.3.1.71
+    """
+    from sklearn.decomposition import PCA
+
+    if len(known) < 2:
+        raise DatasetError("A whitening of pixels needs two nameless faces or more; prepare a set with more photos.")
+    chosen = np.sort(np.random.default_rng(model.seed).permutation(len(known))[:_FITTED])
+    rows = _pixels(known[chosen], model.image_size, lambda done: None)
+    # A direction that four faces do not support is noise, as in ``whitening``; with so many pixels only the first
+    # directions can be computed in reasonable time.
+    kept = max(1, min(_DIRECTIONS, len(rows) // 4, rows.shape[1]))
+    pca = PCA(kept, whiten=True, svd_solver="randomized", random_state=model.seed).fit(rows)
+    blocks = []
+    for start in range(0, len(faces), _BLOCK):
+        part = baselines.pixel_embeddings(np.asarray(faces[start : start + _BLOCK]), model.image_size)
+        blocks.append(unit_rows(pca.transform(part)))
+        progress(start + len(part))
+    return np.concatenate(blocks) if blocks else np.zeros((0, kept), np.float32)
