@@ -48,7 +48,7 @@ def find(pairs: Sequence[ListedPair], dataset: FaceDataset, name: str = "pairs.t
         "photos_named": len(listed),
         "photos_missing": dict(missing),
         "folds": len({pair.fold for pair in pairs}),
-        "folds_share": "as listed",
+        "folds_share": _shared(pairs),
         "people": len(numbers),
     }
     return Protocol(
@@ -61,6 +61,16 @@ def find(pairs: Sequence[ListedPair], dataset: FaceDataset, name: str = "pairs.t
         told=told,
         notes=_notes(told),
     )
+
+
+def _shared(pairs: Sequence[ListedPair]) -> str:
+    """Return whether anybody comes up in several folds: "people", or "nothing" as in LFW's own list."""
+    fold_of: dict[str, int] = {}
+    for pair in pairs:
+        for person, _ in (pair.one, pair.other):
+            if fold_of.setdefault(person, pair.fold) != pair.fold:
+                return "people"
+    return "nothing"
 
 
 def _notes(told: dict[str, Any]) -> list[str]:
