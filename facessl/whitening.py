@@ -22,6 +22,7 @@ class Whitening:
         return (features - self.mean) @ self.matrix.T
 
 
+_MOST_EXACT = 2048  # features
 FACES = 2048  # of those learnt from are enough to fit a whitening on
 
 
@@ -39,7 +40,10 @@ def fit(features: np.ndarray, directions: int) -> Whitening:
     from sklearn.decomposition import PCA
 
     kept = max(1, min(directions, len(features) // 4, features.shape[1]))
-    pca = PCA(kept, svd_solver="covariance_eigh").fit(features.astype(np.float64))
+    # The exact way costs the cube of the features' number: of a picture's pixels, minutes.
+    exact = features.shape[1] <= _MOST_EXACT
+    solver = "covariance_eigh" if exact else "randomized"
+    pca = PCA(kept, svd_solver=solver, random_state=0).fit(features.astype(np.float64 if exact else np.float32))
     # A network that has collapsed has directions without any variance; they stay without.
     scale = 1 / np.sqrt(np.maximum(pca.explained_variance_, 1e-12 * max(pca.explained_variance_[0], 1e-30)))
     return Whitening(pca.mean_.astype(np.float32), (pca.components_ * scale[:, None]).astype(np.float32))

@@ -39,7 +39,7 @@ def a_map(count: int, groups: int) -> Any:
 EVERY = {
     "loss": lambda: figures.loss_curve(ROWS, 5.5),
     "compared": lambda: figures.compared_curves({"a": ROWS, "b": ROWS[:2]}, "val_top1", "right, %"),
-    "knn": lambda: figures.knn_curve(ROWS, 0.3, 0.25),
+    "knn": lambda: figures.knn_curve(ROWS, {"pixels": 0.3, "untrained network": 0.25}),
     "accuracy": lambda: figures.accuracy_curves(ROWS),
     "run": lambda: figures.run_curve(ROWS, {"loss": "loss"}, title="loss", smoothing=0.6, over={"other": ROWS[1:]}),
     "people": lambda: figures.photos_per_person(NAMES[:3], {"train": [1, 5, 2], "val": [1, 1, 1]}),
@@ -97,7 +97,7 @@ def test_what_was_measured_stays_faint_behind_the_smoothed_line():
 
 
 def test_another_run_is_laid_over_in_another_colour():
-    figure = figures.knn_curve(ROWS, None, None, over={"<b>other": ROWS[1:]})
+    figure = figures.knn_curve(ROWS, {}, over={"<b>other": ROWS[1:]})
     own, other = figure.data
     assert (numbers(own.y), numbers(other.y)) == ([25, 50], [50])
     assert own.line.color != other.line.color
@@ -115,21 +115,21 @@ def test_thousands_of_epochs_are_thinned_and_keep_their_ends_and_peaks():
 
 
 def test_accuracies_are_in_percent_and_gaps_are_left_out():
-    figure = figures.knn_curve(ROWS, 0.3, 0.25)
+    figure = figures.knn_curve(ROWS, {"pixels": 0.3, "untrained network": 0.25})
     assert (numbers(figure.data[0].x), numbers(figure.data[0].y)) == ([0, 1], [25, 50])
     assert sorted(lines_of(figure)) == [25, 30]
-    assert not figures.knn_curve(ROWS, None, None).layout.shapes
+    assert not figures.knn_curve(ROWS, {}).layout.shapes
     train, val = figures.accuracy_curves(ROWS).data
     assert (train.name, numbers(train.y)) == ("train", [60, 80])
     assert (val.name, numbers(val.y)) == ("validation", [40, 50])
 
 
 def test_the_lines_to_beat_are_named_in_the_legend():
-    figure = figures.knn_curve(ROWS, 0.25, 0.26)
+    figure = figures.knn_curve(ROWS, {"normalised pixels": 0.25, "untrained network": 0.26})
     assert [(shape.name, shape.showlegend) for shape in figure.layout.shapes] == [
         ("normalised pixels 25 %", True), ("untrained network 26 %", True)
     ]  # fmt: skip
-    assert figure.layout.showlegend and not figures.knn_curve(ROWS, None, None).layout.showlegend
+    assert figure.layout.showlegend and not figures.knn_curve(ROWS, {}).layout.showlegend
     assert len({shape.line.dash for shape in figure.layout.shapes}) == 2
 
 

@@ -110,7 +110,7 @@ def test_the_curve_begins_with_the_untrained_network_and_the_pixels(workspace: P
     result = pretrain(run, workspace)
     rows = run.metrics()
     assert [row["epoch"] for row in rows] == [0, 1, 2]
-    assert {"knn_accuracy", "knn_pixels", "knn_photos", "spread"} <= rows[0].keys()
+    assert {"knn_accuracy", "knn_pixels", "knn_whitened_pixels", "knn_photos", "spread"} <= rows[0].keys()
     assert rows[1]["chance"] == pytest.approx(math.log(2 * 8 - 1))
     assert result["metrics"]["knn_accuracy"] == rows[2]["knn_accuracy"]
 

@@ -39,3 +39,18 @@ def test_nonsense_is_refused() -> None:
     for features, directions in ((skewed(), 0), (skewed(1), 3)):
         with pytest.raises(ValueError, match="whitening needs"):
             whitening.fit(features, directions)
+
+
+def test_the_directions_of_many_pixels_are_found_by_chance_and_are_those_there_are() -> None:
+    """Five strong directions in 3,000 dimensions: what is left of the faces are those five, of unit variance."""
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(200, 5))
+    directions = np.linalg.qr(rng.normal(size=(3000, 5)))[0]
+    features = (hidden @ np.diag([50, 40, 30, 20, 10]) @ directions.T + rng.normal(0, 0.01, (200, 3000))).astype(
+        np.float32
+    )
+    found = whitening.fit(features, 5)
+    assert np.allclose(np.cov(found(features).T), np.eye(5), atol=1e-2)
+    inside = found.matrix @ directions @ directions.T
+    assert np.allclose(inside, found.matrix, atol=1e-3)
+    assert np.array_equal(found.matrix, whitening.fit(features, 5).matrix)

@@ -46,28 +46,25 @@ def loss_curve(
 
 def knn_curve(
     rows: Rows,
-    pixels: float | None,
-    untrained: float | None,
+    plain: Mapping[str, float],
     *,
     smoothing: float = 0.0,
     over: Mapping[str, Rows] | None = None,
 ) -> "Figure":
-    """Return the k-NN accuracy on val, in percent, over what pixels and the untrained network reach.
+    """Return the k-NN accuracy on val, in percent, over what plain methods reach.
 
     Args:
         rows: With ``epoch`` and ``knn_accuracy`` in 0-1; rows without one are left out.
-        pixels: Height of the first line in 0-1; None draws none.
-        untrained: Height of the second.
+        plain: Height in 0-1 of a line for each plain method, by its name; up to four.
         smoothing: See ``smoothed``.
         over: Further runs to lay over it, by name.
     """
     figure = _curves(rows, {"knn_accuracy": "k-NN on val"}, scale=100, title="right, %", smoothing=smoothing, over=over)
     # Named in the legend: written along the lines, the names lie on the curve where it runs beside one.
-    for name, height, dash in (("normalised pixels", pixels, "dash"), ("untrained network", untrained, "dot")):
-        if height is not None:
-            line = {"dash": dash, "width": 2, "color": GREY}
-            figure.add_hline(100 * height, line=line, name=f"{name} {100 * height:.0f} %", showlegend=True)
-            figure.update_layout(showlegend=True)
+    for (name, height), dash in zip(plain.items(), ("dash", "dashdot", "dot", "longdash"), strict=False):
+        line = {"dash": dash, "width": 2, "color": GREY}
+        figure.add_hline(100 * height, line=line, name=f"{name} {100 * height:.0f} %", showlegend=True)
+        figure.update_layout(showlegend=True)
     return figure
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from facessl import registry
 from facessl.runs import ACTIVE, Run
-from pages._shared.words import count, percent
+from pages._shared.words import PLAIN_KNN, count, percent
 
 Rows = Sequence[Mapping[str, Any]]
 Over = Mapping[str, Rows]  # further runs, by name
@@ -34,9 +34,7 @@ def pretrain_curves(run: Run, *, key: str, smoothing: float = 0.0, over: Over | 
     """
     rows = run.metrics()
     if not rows:
-        st.caption(
-            "The first point comes before the first epoch: how well the untrained network and normalised pixels do."
-        )
+        st.caption("The first point comes before the first epoch: how well the untrained network and plain pixels do.")
         return
     from facessl import figures
 
@@ -48,9 +46,8 @@ def pretrain_curves(run: Run, *, key: str, smoothing: float = 0.0, over: Over | 
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**k-NN accuracy on val**: are faces of one person neighbours?")
-        figure = figures.knn_curve(
-            rows, rows[0].get("knn_pixels"), rows[0]["knn_accuracy"], smoothing=smoothing, over=over
-        )
+        lines = {name: height for name, height in plain_knn(rows[0]).items() if name != "raw pixels"}
+        figure = figures.knn_curve(rows, lines, smoothing=smoothing, over=over)
         st.plotly_chart(figure, key=f"{key}-knn", config=CHART)
     with right:
         _loss(rows, key, works=works, smoothing=smoothing, over=over)
@@ -86,16 +83,29 @@ def pretrain_sentence(rows: list[dict[str, Any]], *, named: bool = False) -> str
     if len(measured) < 2 or "loss" not in measured[-1]:
         return ""
     start, now = measured[0], measured[-1]["knn_accuracy"]
-    pixels = start.get("knn_pixels")
-    best = max(start["knn_accuracy"], pixels or 0.0)
+    plain = plain_knn(start)
+    untrained = plain.pop("untrained network")
     of = f" of {count(start['knn_photos'], 'photo')}" if "knn_photos" in start else ""
     text = (
         f"{'From the names' if named else 'Without a single name'} it now finds {percent(now)}{of} next to the right "
-        f"person; "
-        f"the untrained network {percent(start['knn_accuracy'])}"
+        f"person; the untrained network {percent(untrained)}"
     )
-    text += f", normalised pixels {percent(pixels)}." if pixels is not None else "."
+    if plain:
+        strongest = max(plain, key=plain.__getitem__)
+        text += f", {strongest} {percent(plain[strongest])}"
+    text += "."
+    best = max(untrained, *plain.values(), 0.0)
     return text if now > best else text + " So far that is no better than doing nothing."
+
+
+def plain_knn(start: dict[str, Any]) -> dict[str, float]:
+    """Return what the plain methods reach, by name, out of a curve's first row (the untrained network's)."""
+    reached = {**start, "knn_untrained": start["knn_accuracy"]}
+    return {
+        (name if name.startswith("PCA") else name.lower()): reached[field]
+        for field, name in PLAIN_KNN.items()
+        if reached.get(field) is not None
+    }
 
 
 def finetune_curves(run: Run, *, key: str) -> None:

@@ -9,13 +9,18 @@ from pages._shared.curves import CHART, contact_sheet, finetune_curves, pretrain
 from pages._shared.path import PAGE_OF, PAGE_TITLE, link_to
 from pages._shared.run_panel import progress_share, progress_text, run_log
 from pages._shared.widgets import shown_errors, state_badge
-from pages._shared.words import count, duration, percent
+from pages._shared.words import PLAIN_KNN, count, duration, percent
 
 WHAT = {
     "prepare": "Photos become faces",
     "pretrain": "It learns from faces without names",
     "embed": "The map of all faces",
     "finetune": "It learns the names",
+}
+_HOW = {
+    "knn_whitened_pixels": "Their principal components, each divided by its spread: no learning, and hard to beat.",
+    "knn_pixels": "Mean and contrast of each photo removed.",
+    "knn_raw_pixels": "As they are.",
 }
 
 
@@ -126,17 +131,18 @@ def demo_result(demo: list[Run]) -> None:
     classifier = by_kind["finetune"]
     named = (classifier.result() or {}).get("metrics", {})
     with st.container(border=True):
-        columns = st.grid(5, min_column_width=150)
+        columns = st.grid(6, min_column_width=150)
         if learnt.get("knn_accuracy") is not None:
-            gain = learnt["knn_accuracy"] - max(learnt["knn_pixels"], learnt["knn_untrained"])
+            best = max(PLAIN_KNN, key=lambda field: learnt.get(field) or 0.0)
+            gain = learnt["knn_accuracy"] - learnt[best]
             columns.metric(
                 "k-NN, no names", percent(learnt["knn_accuracy"]), f"{gain * 100:+.1f} points",
                 help="Each val face is named by a vote of its nearest train faces. "
                 "The gain is over the best of those beside it.",
             )  # fmt: skip
-            columns.metric("Normalised pixels", percent(learnt["knn_pixels"]), help="Mean and contrast removed.")
-            columns.metric("Raw pixels", percent(learnt.get("knn_raw_pixels")), help="As they are.")
-            columns.metric("Untrained net", percent(learnt["knn_untrained"]))
+            for field, name in PLAIN_KNN.items():
+                if learnt.get(field) is not None:
+                    columns.metric(name, percent(learnt[field]), help=_HOW.get(field))
         if named.get("top1") is not None:
             columns.metric(
                 "Top-1 on test", percent(named["top1"]),

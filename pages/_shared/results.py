@@ -7,7 +7,7 @@ from typing import Any
 from facessl import registry
 from facessl.metrics import wilson_interval
 from facessl.runs import Run, read_json
-from pages._shared.words import count, percent
+from pages._shared.words import PLAIN_KNN, count, percent
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,9 @@ def val_scores(run: Run) -> list[Score]:
         low, high = wilson_interval(round(share * photos), photos)
         return Score(name, how, "k-NN", "val", photos, share, low, high, None, run.id)
 
-    plain = {"knn_untrained": "Untrained network", "knn_pixels": "Normalised pixels", "knn_raw_pixels": "Raw pixels"}
     named = getattr(registry.load("methods", run.config["recipe"]["method"]), "NEEDS_NAMES", False)
     scores = [score(run.title, "frozen, learnt from names" if named else "frozen", found["knn_accuracy"])]
-    scores += [score(name, "plain method", found[key]) for key, name in plain.items() if found.get(key) is not None]
+    scores += [score(name, "plain method", found[key]) for key, name in PLAIN_KNN.items() if found.get(key) is not None]
     return scores
 
 

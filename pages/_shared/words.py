@@ -14,6 +14,14 @@ STATES = {
     "interrupted": ("Interrupted", "orange", ":material/power_off:"),
 }
 
+# What k-NN on val is compared with, the strongest first.
+PLAIN_KNN = {
+    "knn_whitened_pixels": "PCA-whitened pixels",
+    "knn_pixels": "Normalised pixels",
+    "knn_raw_pixels": "Raw pixels",
+    "knn_untrained": "Untrained network",
+}
+
 # Labels that are not simply the field's name in plain letters.
 LABELS = {
     "accumulate": "Parts of a batch",

@@ -85,7 +85,7 @@ def test_a_finished_demo_says_what_came_out_and_leads_on_to_identify(empty_works
     assert not app.exception
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures["k-NN, no names"] == "83.3 %"
-    assert figures["Normalised pixels"] == "50.0 %" and figures["Untrained net"] == "33.3 %"
+    assert figures["Normalised pixels"] == "50.0 %" and figures["Untrained network"] == "33.3 %"
     assert "Now identify a face" in [button.label for button in app.button]
     text = words(app)
     # 5 of 6 against 4 of 6 of the best plain method.
