@@ -52,7 +52,8 @@ def _table(runs: Sequence[Run]) -> None:
     st.dataframe(
         list(shown.values()), hide_index=True, key=key, selection_mode="single-row",
         on_select=lambda: _follow(key, list(shown)), height="content" if len(shown) <= 10 else 420,
-        column_config={"k-NN val": _PERCENT, "pixels, at best": _PERCENT, "untrained": _PERCENT}, alt="All pre-trainings",
+        column_config={"k-NN val": _PERCENT, "pixels, at best": _PERCENT, "untrained": _PERCENT},
+        alt="All pre-trainings",
     )  # fmt: skip
     st.caption("Choose a row to see that run above; a click on a column's name sorts by it.")
 
