@@ -149,7 +149,7 @@ def _exposure(model: str, protocol: Protocol, workspace: Path) -> tuple[dict[str
         own = f", those of {len(named):,} of these photos among them" if named else ", but none of these photos"
         notes.append(f"The model learnt from names{own}: this is not LFW's setting without supervision.")
     if gone:
-        notes.append(f"What it learnt from is not all known: {', '.join(gone)} was deleted.")
+        notes.append(f"What it learnt from is not all known, for something was deleted: {', '.join(gone)}.")
     return told, notes
 
 
