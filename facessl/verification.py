@@ -98,7 +98,6 @@ def thinned(curve: Roc, points: int = 100) -> Roc:
     decades = np.log(np.maximum(curve.far, least / 2))
     halves = (np.searchsorted(way, np.linspace(way[0], way[-1], points // 2)) for way in (length, decades))
     kept = np.unique(np.concatenate([np.minimum(half, len(curve.far) - 1) for half in halves]))
-    kept[[0, -1]] = 0, len(curve.far) - 1
     return Roc(curve.far[kept], curve.tar[kept], curve.thresholds[kept])
 
 
