@@ -225,6 +225,16 @@ def test_everybody_comes_up_equally_often_however_many_photos_they_have(tmp_path
     assert max(couples.values()) <= 3
 
 
+def test_who_has_most_photos_does_not_make_up_the_same_pairs(tmp_path: Path) -> None:
+    dataset = a_set(tmp_path, [40, 6, 6, 6])
+    found = pairs.draw(dataset, per_fold=300, seed=0)
+    for fold in (1, 2, 3):
+        alone = Counter(found.people[found.same & (found.fold == fold)][:, 0].tolist())
+        assert alone[0] <= max(alone[person] for person in (1, 2, 3))
+    only = pairs.draw(a_set(tmp_path / "only", [6, 1, 1]), per_fold=300, seed=0)
+    assert only.told["same"] == only.told["different"] == 13  # 6 × 2 + 1 different; of the 15 same pairs as many
+
+
 def test_the_seed_draws_and_the_same_one_draws_the_same(tmp_path: Path) -> None:
     dataset = a_set(tmp_path, [10] * 9)
     first, again, other = (pairs.draw(dataset, 6, seed).faces for seed in (1, 1, 2))

@@ -32,7 +32,8 @@ def draw(dataset: FaceDataset, per_fold: int, seed: int) -> Protocol:
     No person is in two folds, as in LFW, where folds of four people or more can be made (from eight people on). Of
     fewer people such folds would compare hardly any two of them (of six people 3 of 15 couples); there each of up to
     three folds has photos of everybody, no photo is in two folds, and the figures are of these people. Each person,
-    and each two of them, comes up equally often as far as their photos go. Two copies of one picture are no pair.
+    and each two of them, comes up equally often as far as their photos go, and nobody in a fold gives more same pairs
+    than the next one. Two copies of one picture are no pair.
 
     Raises:
         DatasetError: The test part has no two photos of one person, or of one person only.
@@ -108,10 +109,21 @@ def _pairs(part: np.ndarray, labels: np.ndarray, groups: np.ndarray, most: int, 
     is_same = labels[one] == labels[other]
     low, high = np.minimum(labels[one], labels[other]), np.maximum(labels[one], labels[other])
     couple = low.astype(np.int64) * (int(labels.max(initial=0)) + 1) + high
-    kinds = [np.flatnonzero(is_same & ~alike), np.flatnonzero(~is_same)]
+    alone = np.flatnonzero(is_same & ~alike)
+    alone = alone[_turn(low[alone], rng) < _next_most(low[alone])]
+    kinds = [alone, np.flatnonzero(~is_same)]
     count = min(most, *(len(kind) for kind in kinds))
     chosen = [kind[_in_turn(couple[kind], count, rng)] for kind in kinds]
     return _Fold(*(np.stack([one[kind], other[kind]], axis=1) for kind in chosen))
+
+
+def _next_most(groups: np.ndarray) -> int:
+    """Return how many elements the second largest group has, or the only one.
+
+    Pairs go with the square of the photos: of LFW's 62 people one would else make up half of all same pairs.
+    """
+    sizes = sorted(np.unique(groups, return_counts=True)[1].tolist())
+    return sizes[-2] if len(sizes) > 1 else sum(sizes)
 
 
 def _in_turn(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
