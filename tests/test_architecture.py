@@ -42,6 +42,9 @@ MAY_LOAD_TORCH = {
     "finetuning",
     "probe",
     "seen",
+    "models",
+    "learnt",
+    "evaluating",
 }
 PACKAGE = sorted((ROOT / "facessl").rglob("*.py"))
 SCREEN = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
