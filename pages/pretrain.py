@@ -16,8 +16,7 @@ TABS = "pretrain-tabs"
 def pretrain() -> None:
     page_title(
         "Pre-train",
-        "A network learns from faces alone, without a single name: two views of one face shall lie close together, "
-        "all others apart.",
+        "A network learns from faces alone, without a single name: by a task that the faces themselves set.",
     )
     runs = studio().runs("pretrain")
     # Runs are started, stopped and deleted in other browsers and by command as well.

@@ -95,7 +95,7 @@ def pretrain_sentence(rows: list[dict[str, Any]], *, named: bool = False) -> str
         text += f", {strongest} {percent(plain[strongest])}"
     text += "."
     best = max(untrained, *plain.values(), 0.0)
-    return text if now > best else text + " So far that is no better than doing nothing."
+    return text if now > best else text + " So far that is no better than without learning."
 
 
 def plain_knn(start: dict[str, Any]) -> dict[str, float]:

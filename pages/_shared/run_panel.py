@@ -17,7 +17,7 @@ def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, 
     When the run ends, the whole page is drawn once more. Returns the state at the time of the call.
     """
     status = run.status()
-    live = status.state in ACTIVE
+    live = is_live(run, status)
     # The timer lives in the browser and is there only while somebody works on the run.
     panel = st.fragment(_panel, run_every=every if live else None)
     panel(run, draw, key, live)
@@ -26,12 +26,17 @@ def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, 
 
 def _panel(run: Run, draw: Callable[[Run], None] | None, key: str, was_live: bool) -> None:
     status = run.status()
-    if was_live and status.state not in ACTIVE:
+    if was_live and not is_live(run, status):
         st.rerun()
     run_header(run, status, key=key)
     if draw is not None:
         draw(run)
     run_log(run)
+
+
+def is_live(run: Run, status: Status) -> bool:
+    """Return whether the run goes on changing by itself: it is worked on, or died and somebody is about to say so."""
+    return status.state in ACTIVE or run.has_died()
 
 
 def run_header(run: Run, status: Status, *, key: str) -> None:

@@ -136,7 +136,9 @@ def test_a_run_without_named_val_faces_has_a_loss_all_the_same(empty_workspace: 
 
 def test_a_network_no_better_than_pixels_is_said_to_be_so() -> None:
     start = {"epoch": 0, "knn_accuracy": 0.3, "knn_pixels": 0.5, "knn_photos": 6}
-    assert "no better than doing nothing" in pretrain_sentence([start, {"epoch": 1, "loss": 4.0, "knn_accuracy": 0.4}])
+    assert "no better than without learning" in pretrain_sentence(
+        [start, {"epoch": 1, "loss": 4.0, "knn_accuracy": 0.4}]
+    )
     learnt = {"epoch": 1, "loss": 4.0, "knn_accuracy": 0.6}
     assert "normalised pixels 50.0 %." in pretrain_sentence([start, learnt])
     assert "no better" not in pretrain_sentence([start, learnt])

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from facessl import jobs, runs
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.runs import Run
+from pages._shared.run_panel import is_live
 from tests.pages.made import words
 
 PANEL = """
@@ -98,3 +99,13 @@ def test_deleting_names_what_goes_as_well(empty_workspace: Path, learning: Run) 
     assert "a map\\_of it" in words(app)
     press(app, "Delete 2 runs")
     assert not learning.path.exists() and not child.path.exists()
+
+
+def test_a_run_that_died_is_watched_until_somebody_has_said_what_becomes_of_it(learning: Run) -> None:
+    """The studio takes it up again, or writes its last word; the page must not stop looking before that."""
+    with jobs.held(learning):
+        learning.update(state="running", epoch=3, epochs=9)
+    assert learning.status().state == "interrupted" and is_live(learning, learning.status())
+    learning.update(state="interrupted", message="Its process ended twice in epoch 4; look at the log, then resume it.")
+    assert not is_live(learning, learning.status())
+    assert "ended twice in epoch 4" in words(panel())

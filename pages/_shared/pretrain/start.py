@@ -47,6 +47,7 @@ def start_run(watch: tuple[str, str]) -> None:
         backbone = plugin_select("backbones", "Backbone", key="pretrain-backbone", default="resnet18")
     with grid.cell():
         preset, views = pick_views()
+    st.caption(what_it_asks(method))
     settings = settings_of(dataset.name, method, backbone, preset, views)
     try:
         recipe = config.build(PretrainRecipe, settings)
@@ -68,6 +69,12 @@ def start_run(watch: tuple[str, str]) -> None:
         with shown_errors():
             studio().estimate(settings)
     show_estimate(recipe)
+
+
+def what_it_asks(method: str) -> str:
+    """Return a method's task in its own first sentence, and where it comes from."""
+    plugin = registry.load("methods", method)
+    return f"{plain((plugin.__doc__ or '').partition(chr(10))[0])} *{plain(plugin.REFERENCE)}*"
 
 
 def settings_of(dataset: str, method: str, backbone: str, preset: str, views: dict[str, Any]) -> dict[str, Any]:
