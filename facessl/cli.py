@@ -373,7 +373,11 @@ def _as_text(answer: Any) -> str:
         return _table(answer) if answer else "nothing yet"
     lines = []
     for key, value in answer.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+        if key == "roc":
+            continue  # a curve is for charts
+        if key == "notes" and value:
+            lines += ["notes:", *value]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{key}:\n{_table(value)}")
         else:
             lines.append(f"{key}: {_cell(value, key)}")
