@@ -52,6 +52,122 @@ def nt_xent(z0: Tensor, z1: Tensor, temperature: float = 0.5) -> Tensor:
         return _NTXent.apply(_unit(z.to(torch.promote_types(z.dtype, torch.float32))), temperature)
 
 
+def sup_con(z0: Tensor, z1: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
+    """The supervised contrastive loss over one batch of pairs, in the form that averages outside the logarithm, L_out.
+
+    With s_ij = z_i · z_j / T of unit rows and P(i) all other views of anchor i's person, it is the mean over the 2N
+    anchors of lse_i − mean_{p in P(i)} s_ip. NT-Xent has the same lse_i and the one positive; so this is NT-Xent with
+    another positive term, which the sums of each person's rows give: memory grows with N, not N². Precision, and
+    several processes, are as there.
+
+    Args:
+        z0: Projections of the first view, shape (N, D), any scale, any float type; zeros as in ``nt_xent``.
+        z1: Projections of the second view; row i is the same photo as z0[i].
+        labels: Who it is, shape (N,), any integers. Below 0 nobody has said: such a face has its own other view as
+            its only positive.
+        temperature: Divides the cosine similarities, > 0.
+
+    Returns:
+        Scalar float32; ln(2N - 1) when nothing is learnt, ``nt_xent`` when no two labels are the same.
+
+    Raises:
+        ValueError: The shapes differ, fewer than 2 pairs in the joined batch, or temperature <= 0.
+
+    Reference: Khosla et al. 2020, equation 2, https://arxiv.org/abs/2004.11362
+    """
+    of_pairs = nt_xent(z0, z1, temperature)
+    if labels.shape != z0.shape[:1]:
+        raise ValueError(f"labels must have the shape ({len(z0)},), got {tuple(labels.shape)}")
+    with torch.autocast(z0.device.type, enabled=False):
+        wide = torch.promote_types(z0.dtype, torch.float32)
+        z0, z1 = (_joined(_unit(z.to(wide))) for z in (z0, z1))
+        person = _numbered(_gather(labels)[0])
+        views = z0 + z1  # of a face: both
+        everyones = torch.zeros_like(views).index_add(0, person, views)  # row k: the sum of person k's views
+        counts = torch.zeros_like(z0[:, 0]).index_add(0, person, torch.full_like(z0[:, 0], 2))
+        # Over the anchors, two a face: with all views of their person, but not with themselves.
+        others = (views * everyones[person]).sum(dim=1) - (z0 * z0 + z1 * z1).sum(dim=1)
+        with_all = (others / (2 * (counts[person] - 1))).mean()
+        with_own = (z0 * z1).sum(dim=1).mean()
+        return of_pairs + (with_own - with_all) / temperature
+
+
+def _numbered(labels: Tensor) -> Tensor:
+    """Return labels from 0 to N - 1 that are the same where these are; each one below 0 becomes a label of its own.
+
+    torch.unique would have a GPU waited for.
+    """
+    alone = -1 - torch.arange(len(labels), device=labels.device)
+    ordered, order = torch.where(labels < 0, alone, labels.long()).sort()
+    changes = torch.cat([ordered.new_zeros(min(1, len(labels))), (ordered[1:] != ordered[:-1]).long()])
+    return torch.empty_like(order).scatter(0, order, changes.cumsum(0))
+
+
+def vicreg(z0: Tensor, z1: Tensor, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0) -> Tensor:
+    """VICReg's loss over one batch of positive pairs, as the paper's Algorithm 1 has it.
+
+    The mean squared difference of the pairs; how far each column's standard deviation falls short of 1; and the
+    squared covariances of different columns: each times its weight, the last two of both views. The authors' code
+    halves the variance term besides; Algorithm 1 and equation 6 do not.
+
+    Where torch.distributed runs, the columns' figures are those of the joined batch of all processes, and loss and
+    gradients follow the rule of ``nt_xent``. The arithmetic is float32, float64 stays float64.
+
+    Args:
+        z0: Projections of the first view, shape (N, D), any float type.
+        z1: Projections of the second view; row i is the positive of z0[i].
+        invariance: Weight of the pairs' difference, the paper's λ.
+        variance: Weight of the missing deviation, the paper's μ.
+        covariance: Weight of the covariances, the paper's ν.
+
+    Returns:
+        Scalar float32, >= 0; 1.98 times ``variance`` where all rows are one point.
+
+    Raises:
+        ValueError: The shapes differ, or there are fewer than 2 pairs in the joined batch.
+
+    Reference: Bardes et al. 2022, Algorithm 1, https://arxiv.org/abs/2105.04906
+    """
+    if z0.shape != z1.shape or z0.ndim != 2:
+        raise ValueError(f"z0 and z1 must both have the shape (N, D), got {tuple(z0.shape)} and {tuple(z1.shape)}")
+    if len(z0) * _world_size() < 2:
+        raise ValueError(f"a variance needs at least 2 pairs, got {len(z0)}")
+    with torch.autocast(z0.device.type, enabled=False):
+        wide = torch.promote_types(z0.dtype, torch.float32)
+        z0, z1 = (_joined(z.to(wide)) for z in (z0, z1))
+        loss = invariance * (z0 - z1).square().mean()
+        for z in (z0, z1):
+            deviation = (z.var(dim=0) + 1e-4).sqrt()  # without the 1e-4 it has no gradient where all rows are alike
+            loss = loss + variance * (1 - deviation).relu().mean()
+            centred = z - z.mean(dim=0)
+            cov = centred.T @ centred / (len(z) - 1)  # (D, D)
+            loss = loss + covariance * (cov - cov.diag().diag()).square().sum() / z.shape[1]
+        return loss
+
+
+def _joined(own: Tensor) -> Tensor:
+    """Return the rows of all processes, of which this process's get gradients.
+
+    They are multiplied by the number of processes, over whose gradients an average will be taken.
+    """
+    return _Joined.apply(own) if _world_size() > 1 else own
+
+
+class _Joined(torch.autograd.Function):
+    """Every process computes the same loss of the joined rows, so going back needs no message."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        joined, first = _gather(own)
+        ctx.mine = slice(first, first + len(own))
+        return joined
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        return upstream[ctx.mine] * _world_size()
+
+
 def _unit(z: Tensor) -> Tensor:
     """Return the rows at length 1, whatever their length; rows of zeros stay, without a gradient."""
     largest = z.detach().abs().amax(dim=1, keepdim=True)

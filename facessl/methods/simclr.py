@@ -33,13 +33,9 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
     from torch import nn
 
     from facessl.losses import nt_xent
+    from facessl.methods._head import projection
 
-    head = nn.Sequential(
-        nn.Linear(cast("int", backbone.feature_dim), options.hidden_dim, bias=False),  # the norm after it has a bias
-        nn.BatchNorm1d(options.hidden_dim),
-        nn.ReLU(inplace=True),
-        nn.Linear(options.hidden_dim, options.projection_dim),
-    )
+    head = projection(cast("int", backbone.feature_dim), options.hidden_dim, options.projection_dim)
 
     def outputs(views: "Sequence[Tensor]") -> "tuple[Tensor, ...]":
         # One pass over both views is faster than two. Batch norm then averages over all 2N views, as in the

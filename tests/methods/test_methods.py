@@ -27,11 +27,15 @@ def build(name: str, seed: int = 0, **options: object) -> Method:
 
 
 def batch(method: Method, n: int = 16) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """Random pictures whose views differ a little, and whose colour says who it is."""
+    """Random pictures whose views differ a little, whose colour says who it is, and whose light comes from one side.
+
+    Without the light they would have no up and no left, which some methods ask for.
+    """
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(n) % PEOPLE
     pictures = torch.randn(n, 3, 16, 16, generator=generator) + torch.randn(n, 3, 1, 1, generator=generator)
     pictures += 2 * torch.eye(PEOPLE)[labels][:, :3, None, None]
+    pictures += torch.linspace(-1.5, 1.5, 16)[:, None] + torch.linspace(-0.75, 0.75, 16)
     views = [pictures + 0.1 * torch.randn(n, 3, 16, 16, generator=generator) for _ in range(method.views)]
     return views, labels
 
