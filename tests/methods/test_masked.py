@@ -84,3 +84,14 @@ def test_who_only_looks_has_the_middle_hidden():
 
 def test_there_is_no_loss_of_chance():
     assert build().chance(16) is None
+
+
+def test_each_face_is_judged_where_it_was_hidden():
+    method = build()
+    for weight in method.modules["decoder"][-1].parameters():
+        nn.init.zeros_(weight)
+    pictures = faces(20, 32)  # a cell is a pixel
+    (errors,) = method.outputs([pictures])
+    hidden = (method.modules["backbone"].faces == 0).all(dim=1)
+    for error, picture, square in zip(errors, pictures, hidden, strict=True):
+        torch.testing.assert_close(error, -picture[:, square].view(3, 16, 16))

@@ -35,3 +35,8 @@ def test_the_head_is_as_wide_as_asked():
     head = build("simclr", hidden_dim=24, projection_dim=6).modules["head"]
     assert head(torch.randn(5, TinyBackbone.feature_dim)).shape == (5, 6)
     assert head[0].out_features == 24
+
+
+def test_the_head_has_the_weights_that_earlier_runs_saved():
+    norm = [f"1.{name}" for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+    assert list(build("simclr").modules["head"].state_dict()) == ["0.weight", *norm, "3.weight", "3.bias"]
