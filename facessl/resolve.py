@@ -85,7 +85,10 @@ def check(recipe: Recipe, workspace: Path) -> None:
     if isinstance(recipe, EvaluateRecipe):
         pairs.of(recipe, opened[0])
     if isinstance(recipe, PretrainRecipe):
-        faces = sum(len(one.rows("unlabelled", "train")) for one in opened)
+        named_only = getattr(registry.load("methods", recipe.method), "NEEDS_NAMES", False)
+        if named_only and recipe.also:
+            raise RecipeError(f"{recipe.method} learns from names, and further sets join in nameless; leave also out.")
+        faces = sum(len(one.rows(*(("train",) if named_only else ("unlabelled", "train")))) for one in opened)
         if faces < 2:
             raise DatasetError(f"{recipe.dataset} has too few faces to learn from; prepare a set with more photos.")
     if isinstance(recipe, FinetuneRecipe):

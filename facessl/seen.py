@@ -29,13 +29,14 @@ def first_views(run: Run, workspace: Path, epoch: int, count: int) -> list[np.nd
         DatasetError: A set is gone, or has too few faces.
     """
     recipe: PretrainRecipe = run.recipe()
-    named_only = getattr(registry.load("methods", recipe.method), "NEEDS_NAMES", False)
+    method = registry.load("methods", recipe.method)
+    named_only = getattr(method, "NEEDS_NAMES", False)
     sets = [open_for(run, workspace, name) for name in (recipe.dataset, *recipe.also)]
     pool, _ = pretraining.faces_to_learn_from(sets[0], sets[1:], named_only=named_only)
     size = run.config.get("resolved", {}).get("batch_size") or min(recipe.batch_size, len(pool))
     order = np.random.default_rng([recipe.seed, epoch]).permutation(len(pool))[:size]
     rng = np.random.default_rng([recipe.seed, epoch, 0])
     # The second view of a face is drawn after the first view of the whole batch.
-    drawn = [views.draw(len(order), recipe.views, rng) for _ in range(1 if named_only else 2)]
+    drawn = [views.draw(len(order), recipe.views, rng) for _ in range(method.VIEWS)]
     faces = pool.take(order[:count])
     return [views.render(faces, parameters.take(slice(0, len(faces))), recipe.image_size) for parameters in drawn]

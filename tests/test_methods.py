@@ -147,7 +147,8 @@ def test_chance_is_a_loss_or_there_is_none(name: str) -> None:
 def test_who_needs_names_says_so_before_it_is_built(name: str) -> None:
     """Forms ask the file, the loop asks the method."""
     plugin = registry.load("methods", name)
-    assert getattr(plugin, "NEEDS_NAMES", False) == build(name, "tinyvgg").needs_labels
+    made = build(name, "tinyvgg")
+    assert (getattr(plugin, "NEEDS_NAMES", False), plugin.VIEWS) == (made.needs_labels, made.views)
 
 
 # What people meet

@@ -53,6 +53,14 @@ def test_an_estimate_keeps_nobody_from_deleting_what_it_began_from(studio: Studi
     assert {run.title for run in studio.runs()} == {"after", "tuned", "first"}
 
 
+def test_further_sets_have_no_names_to_learn_from(studio: Studio) -> None:
+    make_set(studio.workspace)
+    make_set(studio.workspace, "other")
+    for method in ("supervised", "supcon"):
+        with pytest.raises(RecipeError, match=f"{method} learns from names, .* leave also out"):
+            resolve.resolve("pretrain", {"dataset": "tiny", "also": ("other",), "method": method}, studio.workspace)
+
+
 def test_one_of_several_gpus_can_be_asked_for_if_it_is_there(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     make_set(studio.workspace)
     card = devices.DeviceInfo("cuda", "a card", "bf16", 80.0)

@@ -1,5 +1,7 @@
 """What a network is asked to learn. A plug-in here exports ``build(backbone, options, people) -> Method``.
 
+It also says in ``VIEWS`` how many views of each face it needs, and where it learns from names ``NEEDS_NAMES = True``.
+
 A method is a value, not a base class: which modules it trains, what they make of a batch of views, and a loss over
 that. Plug-ins import torch inside ``build``, so that forms and commands can read their ``Options`` without waiting
 for it.

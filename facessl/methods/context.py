@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "Context"
+VIEWS = 1
 REFERENCE = (
     "Doersch et al. 2015, Visual representation learning by context prediction, https://arxiv.org/abs/1505.05192"
 )
@@ -80,7 +81,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "classifier": classifier}),
-        views=1,
+        views=VIEWS,
         needs_labels=False,
         outputs=outputs,
         loss=loss,

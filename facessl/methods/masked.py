@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "Masked"
+VIEWS = 1
 REFERENCE = "Pathak et al. 2016, Context encoders: feature learning by inpainting, https://arxiv.org/abs/1604.07379"
 
 _CELLS = 32  # along a side of what is drawn
@@ -69,7 +70,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "decoder": decoder}),
-        views=1,
+        views=VIEWS,
         needs_labels=False,
         outputs=outputs,
         loss=loss,

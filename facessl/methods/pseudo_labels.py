@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "Pseudo-labels"
+VIEWS = 1
 REFERENCE = "Caron et al. 2018, Deep clustering, https://arxiv.org/abs/1807.05520"
 
 _DIRECTIONS = 256  # the paper whitens features to so many before it groups them
@@ -66,7 +67,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "classifier": classifier, "balance": balance}),
-        views=1,
+        views=VIEWS,
         needs_labels=False,
         outputs=outputs,
         loss=loss,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "Rotation"
+VIEWS = 1
 REFERENCE = "Gidaris et al. 2018, Predicting image rotations, https://arxiv.org/abs/1803.07728"
 
 _TURNS = 4  # by 0, 90, 180 and 270 degrees: no pixel is interpolated, which would give the answer away
@@ -47,7 +48,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "classifier": classifier}),
-        views=1,
+        views=VIEWS,
         needs_labels=False,
         outputs=outputs,
         loss=loss,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "SimCLR"
+VIEWS = 2
 REFERENCE = "Chen et al. 2020, A simple framework for contrastive learning, https://arxiv.org/abs/2002.05709"
 
 
@@ -49,7 +50,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "head": head}),
-        views=2,
+        views=VIEWS,
         needs_labels=False,
         outputs=outputs,
         loss=loss,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "Supervised contrastive"
+VIEWS = 2
 NEEDS_NAMES = True
 REFERENCE = "Khosla et al. 2020, Supervised contrastive learning, https://arxiv.org/abs/2004.11362"
 
@@ -57,7 +58,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "head": head}),
-        views=2,
+        views=VIEWS,
         needs_labels=True,
         outputs=outputs,
         loss=loss,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "Supervised"
+VIEWS = 1
 NEEDS_NAMES = True
 REFERENCE = "Softmax regression on the backbone's features, trained through it"
 
@@ -46,7 +47,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "classifier": classifier}),
-        views=1,
+        views=VIEWS,
         needs_labels=True,
         outputs=outputs,
         loss=loss,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TITLE = "VICReg"
+VIEWS = 2
 REFERENCE = "Bardes et al. 2022, VICReg, https://arxiv.org/abs/2105.04906"
 
 
@@ -51,7 +52,7 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     return Method(
         modules=nn.ModuleDict({"backbone": backbone, "head": head}),
-        views=2,
+        views=VIEWS,
         needs_labels=False,
         outputs=outputs,
         loss=loss,

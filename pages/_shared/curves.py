@@ -28,7 +28,8 @@ def contact_sheet(run: Run) -> None:
 
 
 def pretrain_curves(run: Run, *, key: str, smoothing: float = 0.0, over: Over | None = None) -> None:
-    """Draw how pre-training goes: k-NN accuracy over its two reference lines, and the loss under ln(2N − 1).
+    """Draw how pre-training goes: k-NN accuracy over what plain methods reach, and the loss under that of a network
+    that has learnt nothing, where a method has such a number.
 
     ``smoothing`` is that of ``figures.smoothed``; ``over`` are the rows of further runs by name.
     """
@@ -59,9 +60,10 @@ def _loss(rows: list[dict[str, Any]], key: str, *, works: bool, smoothing: float
     from facessl import figures
 
     learnt = [row for row in rows if "loss" in row]
-    st.markdown("**Loss**: below the line it has learnt something.")
+    chance = learnt[-1].get("chance") if learnt else None
+    st.markdown("**Loss**" if learnt and chance is None else "**Loss**: below the line it has learnt something.")
     if learnt:
-        figure = figures.loss_curve(learnt, learnt[-1].get("chance"), smoothing=smoothing, over=over)
+        figure = figures.loss_curve(learnt, chance, smoothing=smoothing, over=over)
         st.plotly_chart(figure, key=f"{key}-loss", config=CHART)
     else:
         st.caption("The first epoch is running." if works else "It ended before its first epoch did.")

@@ -20,7 +20,7 @@ CARRIED = "carried_views"  # view settings from the Views page
 FROM_VIEWS = "from the Views page"
 BY_HAND = ("dataset", "method", "backbone", "options", "backbone_options", "views")
 MATTERS = ("image_size", "epochs", "batch_size")
-MATTERS_OF_METHOD = ("temperature",)
+MATTERS_OF_METHOD = ("temperature", "clusters", "hidden_share", "gap", "expander_dim")
 GROUPS = {
     "Optimiser and rate": (
         "optimizer", "learning_rate", "weight_decay", "schedule", "warm_up", "clip_norm", "accumulate",
@@ -42,7 +42,7 @@ def start_run(watch: tuple[str, str]) -> None:
         empty_state("There is no prepared set any more.", page="pages/data.py", link="Prepare a set")
         return
     with grid.cell():
-        method = plugin_select("methods", "Method", key="pretrain-method", default="simclr", hide=("supervised",))
+        method = plugin_select("methods", "Method", key="pretrain-method", default="simclr", hide=from_names())
     with grid.cell():
         backbone = plugin_select("backbones", "Backbone", key="pretrain-backbone", default="resnet18")
     with grid.cell():
@@ -69,6 +69,11 @@ def start_run(watch: tuple[str, str]) -> None:
         with shown_errors():
             studio().estimate(settings)
     show_estimate(recipe)
+
+
+def from_names() -> list[str]:
+    """Return the methods that learn from names, which is not pre-training; commands have them, as yardsticks."""
+    return [n for n in registry.names("methods") if getattr(registry.load("methods", n), "NEEDS_NAMES", False)]
 
 
 def what_it_asks(method: str) -> str:

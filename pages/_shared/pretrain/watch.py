@@ -118,7 +118,9 @@ def strip(run: Run, status: Status) -> None:
         st.caption(f"Its views cannot be shown: {plain(str(error))}")
         return
     of = f"epoch {epoch + 1}" if status.state in ACTIVE else f"epoch {epoch + 1}, where it stands"
-    pairs = "with its other view below; the two are to be found alike" if len(views) == 2 else "as it is seen"
+    pairs = (
+        "with its other view below; the two shall come out alike" if len(views) == 2 else "as its task begins with it"
+    )
     st.caption(f"The first faces of {of}, each {pairs}.")
     image = '<img src="{}" alt="{}" style="width:100%; aspect-ratio:1; border-radius:0.4rem; display:block">'
     cells = "".join(
