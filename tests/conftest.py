@@ -1,6 +1,8 @@
 """Workspaces for the tests: empty, with a small prepared set of generated faces, with trained runs."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ def empty_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with nothing in it, which the app would use."""
     monkeypatch.setenv("FACESSL_HOME", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def main_stays() -> Iterator[None]:
+    """Put back the main module: a page under test takes its place, and processes spawned later would begin with it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 def run_here(workspace: Path, kind: str, *, edits: dict[str, int] | None = None, **settings: object) -> Run:
