@@ -119,7 +119,7 @@ def _spawn(workspace: Path, run: Run, lock: int, *, notice: str) -> None:
     )  # fmt: skip
     with open(run.path / "log.txt", "ab") as log:
         if notice:
-            log.write(f"{runs.now()} {notice}\n".encode())
+            run.log(notice)
         process = subprocess.Popen(
             [sys.executable, "-m", "facessl", "work", run.id],
             cwd=Path(__file__).parents[1],
@@ -250,6 +250,7 @@ def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoRet
     _end_children()  # first: one of them may write the status too
     give_room_back(run)
     with contextlib.suppress(OSError):  # a disk that cannot be written on cannot keep the process alive
+        run.log(error or message)
         run.last_word(
             state=state, message=message, error=error, seconds_left=None, counted_at=None, finished=runs.now()
         )

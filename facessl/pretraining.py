@@ -59,8 +59,12 @@ class Watch:
 
     def __call__(self, epoch: int) -> dict[str, Any]:
         """Return the figures of an epoch (0: of the untrained network), and leave the encoder whitened."""
+        return self.judged(self.encoder.descriptors(self.dataset.faces[self.faces]), epoch)
+
+    def judged(self, descriptors: np.ndarray, epoch: int) -> dict[str, Any]:
+        """Return the figures that the descriptors of ``faces`` give."""
         found: dict[str, Any] = {}
-        features = self._features()
+        features = self._split(descriptors)
         # An untrained network's variance is noise: whitening it would only make a weaker opponent of it.
         self.encoder.whitening = whitening.fit(features["fitted"], self.recipe.whiten) if self._whitens(epoch) else None
         if "probes" in features:
@@ -86,14 +90,13 @@ class Watch:
     def _whitens(self, epoch: int) -> bool:
         return epoch > 0 and self.recipe.whiten > 0 and len(self._fitted) > 1
 
-    def _features(self) -> dict[str, np.ndarray]:
-        """Return the descriptors that an epoch's figures need; most faces serve twice and are computed once."""
+    def _split(self, descriptors: np.ndarray) -> dict[str, np.ndarray]:
+        """Return whose descriptors serve for what; most faces serve twice and are computed once."""
         needed = {"fitted": self._fitted}
         if len(self._known) and len(self._probes):
             needed |= {"known": self._known, "probes": self._probes}
         rows = self.faces
-        features = self.encoder.descriptors(self.dataset.faces[rows])
-        return {name: features[np.searchsorted(rows, own)] for name, own in needed.items()}
+        return {name: descriptors[np.searchsorted(rows, own)] for name, own in needed.items()}
 
     def _knn(self, known: np.ndarray, probes: np.ndarray) -> float:
         """Return the k-NN accuracy on val, in 0-1."""

@@ -6,6 +6,7 @@ It is the real loop on the real faces; only the end of the epoch comes early, an
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,14 +27,23 @@ _LOOKED_AT = 128  # faces on which the look at the end of an epoch is timed
 class _Few:
     """The first batches of a pre-training as one short epoch, with the moments at which each was asked for."""
 
-    def __init__(self, batches: FaceBatches, steps: int, compute: Compute) -> None:
-        self._batches, self._compute = batches, compute
+    def __init__(self, batches: FaceBatches, steps: int, compute: Compute, watch: Watch) -> None:
+        self._batches, self._compute, self._watch = batches, compute, watch
         self.batch_size, self.steps, self.prelude = batches.batch_size, steps, batches.prelude
         self.asked: list[float] = []
+        self.looking = self.looked_at = 0.0  # seconds of a look at the result, and when it ended
 
     def __call__(self, epoch: int, step: int) -> Batch:
         self.tick()
         return self._batches(*divmod(step, self._batches.steps))
+
+    def end_of_epoch(self, epoch: int) -> dict[str, Any]:
+        """Time a look at the result; the untrained network is not looked at."""
+        if epoch > 0:
+            self.tick()
+            self.looking = _seconds_of_a_look(self._watch)
+            self.looked_at = time.monotonic()
+        return {}
 
     def tick(self) -> None:
         """Note the time at which everything asked for so far is done."""
@@ -59,18 +69,10 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
     state.unlink(missing_ok=True)  # of an attempt that was cut off: its step would count as a measured one
     made = pretraining.set_up(run, workspace)
     compute, world, batches, watch = made.compute, made.world, made.batches, made.watch
-    few = _Few(batches, 1 + recipe.steps, compute)
-    looking = 0.0
-
-    def end_of_epoch(epoch: int) -> dict[str, Any]:
-        nonlocal looking
-        if epoch > 0:
-            few.tick()
-            looking = _seconds_of_a_look(watch)
-        return {}
-
+    few = _Few(batches, 1 + recipe.steps, compute, watch)
     try:
-        training.fit(run, made.method, few, recipe.model_copy(update={"epochs": 1}), compute, end_of_epoch, world)
+        training.fit(run, made.method, few, recipe.model_copy(update={"epochs": 1}), compute, few.end_of_epoch, world)
+        looking = few.looking + time.monotonic() - few.looked_at  # the state is saved as well
     finally:
         state.unlink(missing_ok=True)
     if not world.first:
@@ -97,12 +99,21 @@ def probe(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _seconds_of_a_look(watch: Watch) -> float:
-    """Return how long the figures of an epoch take, judged by some of the faces that they need."""
+    """Return how long the figures of an epoch take: descriptors judged by some of the faces, the rest in full."""
     needed = watch.faces
     some = watch.dataset.faces[needed[:_LOOKED_AT]]
+    descriptors, computing = _second_time(lambda: watch.encoder.descriptors(some))
+    noise = np.random.default_rng(0).standard_normal((len(needed), descriptors.shape[1]), np.float32)
+    like_all = np.resize(descriptors, noise.shape) + 1e-3 * noise  # no two alike, or the algebra would be easier
+    _, judging = _second_time(lambda: watch.judged(like_all, 1))
+    return computing * len(needed) / len(some) + judging
+
+
+def _second_time(work: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what some work gives, and its seconds without those of the first time, as for imports."""
+    work()
     start = time.monotonic()
-    watch.encoder.descriptors(some)
-    return (time.monotonic() - start) * len(needed) / len(some)
+    return work(), time.monotonic() - start
 
 
 def _most_memory(compute: Compute) -> int:

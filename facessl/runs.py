@@ -227,11 +227,13 @@ class Run:
             return
         before = self.update(state="paused", message="Paused; it keeps its place and its memory.", seconds_left=None)
         self.update(counted_at=None)  # a pause is no working time
+        self.log("Paused.")
         while self.pause_requested():
             self.check_stop()
             time.sleep(_POLL_SECONDS)
         counted_at = None if before.counted_at is None else time.monotonic()
         self.update(state="running", message="Going on.", counted_at=counted_at)
+        self.log("Going on.")
 
     def resolved(self, **what: Any) -> dict[str, Any]:
         """Write down what the recipe's "auto" came to (device, precision, threads, …), and return all that is known.
@@ -303,6 +305,8 @@ class Run:
         before = read_json(path) if path.exists() else {"epoch": -1, "deaths": 0}
         deaths = before["deaths"] + 1 if left.epoch <= before["epoch"] else 1
         write_json(path, {"epoch": max(left.epoch, before["epoch"]), "deaths": deaths})
+        where = f" in epoch {min(left.epoch + 1, left.epochs)}, after step {left.step}" if left.epochs else ""
+        self.log(f"Its process ended without a word{where}.")
         return int(deaths)
 
     def log_metrics(self, **row: Any) -> None:
@@ -327,6 +331,11 @@ class Run:
         """Return what the finished run has to say (the ``--json`` of its command), or None."""
         path = self.path / "result.json"
         return read_json(path) if path.exists() else None
+
+    def log(self, text: str) -> None:
+        """Append a line to the run's log, with the time."""
+        with open(self.path / "log.txt", "a") as file:
+            file.write(f"{now()} {text}\n")
 
     def log_text(self, last: int = 20_000) -> str:
         """Return the end of the worker's log."""

@@ -54,6 +54,7 @@ def fit(
         loop = _Loop(run, method, batches, recipe, compute, world)
         loop.restore()
         loop.report(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
+        loop.log_the_beginning()
         # A step of large images takes long on a CPU, and so does looking at the result of an epoch: a stop that would
         # have to wait for it drops it.
         with jobs.saving_first(loop.save):
@@ -115,6 +116,7 @@ class _Loop:
         self.scaler = torch.amp.GradScaler(device, enabled=compute.precision == "fp16")
         self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
         self.seconds = 0.0  # of training in this epoch, without looking at the result
+        self.looking = 0.0  # seconds that the last look at a result took, and keeping it
         # On the device, as nobody waits for them: sums over this epoch, and the first step that went wrong.
         self.loss_sum = torch.zeros((), device=device)
         self.norm_sum = torch.zeros((), device=device)
@@ -137,6 +139,7 @@ class _Loop:
         if self.batches.prelude is not None and "prelude" in state:
             self.batches.prelude.restore(state["prelude"])
         self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.looking = state.get("looking", 0.0)
         self.loss_sum.fill_(state["loss_sum"])
         self.norm_sum.fill_(state.get("norm_sum", 0.0))
         if (before := state.get("steps", self.batches.steps)) != self.batches.steps:
@@ -170,6 +173,7 @@ class _Loop:
             "loss_sum": self.loss_sum.item(),
             "norm_sum": self.norm_sum.item(),
             "seconds": self.seconds,
+            "looking": self.looking,
         }
         if self.batches.prelude is not None:
             state["prelude"] = self.batches.prelude.state()
@@ -179,11 +183,13 @@ class _Loop:
     # -- an epoch ------------------------------------------------------------------------------------------------
 
     def look_at_the_untrained(self, on_epoch: Callable[[int], dict[str, Any]]) -> None:
+        start = time.monotonic()
         if self.world.first:
             self.run.cut_metrics(-1)
             self.run.update(message="Looking at the untrained network.")
             if first := on_epoch(0):
                 self.run.log_metrics(epoch=0, **first)
+        self.looking = time.monotonic() - start
         self.world.agree(None)  # nobody begins before
 
     def one_epoch(self) -> None:
@@ -215,13 +221,16 @@ class _Loop:
 
     def finish_epoch(self, on_epoch: Callable[[int], dict[str, Any]]) -> None:
         """Look at the result, write the epoch's row, and only then count it: a crash meanwhile repeats the look."""
-        done = self.epoch + 1
+        start, done = time.monotonic(), self.epoch + 1
         figures = self.figures()
         if self.world.first:
-            self.run.log_metrics(epoch=done, **figures, **on_epoch(done))
+            figures |= on_epoch(done)
+            self.run.log_metrics(epoch=done, **figures)
+            self.run.log(f"Epoch {done} of {self.recipe.epochs}: {_in_words(figures)}.")
         with self._whole:
             self.epoch, self.step = done, 0
         self.save()
+        self.looking = time.monotonic() - start
         self.say()
         self.world.agree(None)
 
@@ -329,11 +338,21 @@ class _Loop:
         if self.world.first:
             self.run.update(**changes)
 
+    def log_the_beginning(self) -> None:
+        if self.world.first:
+            device, compute = self.compute.device.name, self.compute
+            self.run.log(
+                f"On {device}, {compute.precision}, {compute.threads} threads, {self.world.size} processes: "
+                f"{self.batches.steps} steps of {self.batches.batch_size} faces an epoch, "
+                f"from epoch {self.epoch + 1}, step {self.step + 1}."
+            )
+
     def say(self) -> None:
         steps = self.batches.steps
         done, total = self.epoch * steps + self.step, self.recipe.epochs * steps
         speed = self._speed()
-        left = (total - done) * self.batches.batch_size / speed if speed else None
+        looks = (self.recipe.epochs - self.epoch) * self.looking
+        left = (total - done) * self.batches.batch_size / speed + looks if speed else None
         self.report(
             message=f"Epoch {min(self.epoch + 1, self.recipe.epochs)} of {self.recipe.epochs}.",
             epoch=self.epoch,
@@ -361,6 +380,15 @@ class _Loop:
     def _speed(self) -> float:
         faces = (self.step or self.batches.steps) * self.batches.batch_size
         return faces / self.seconds if self.seconds else 0.0
+
+
+def _in_words(figures: dict[str, Any]) -> str:
+    """Return an epoch's row as one line of the log: the numbers that there are."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.4g}"
+        for name, value in figures.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    )
 
 
 def _parts(n: int, count: int) -> list[slice]:

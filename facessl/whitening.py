@@ -41,8 +41,10 @@ def fit(features: np.ndarray, directions: int) -> Whitening:
 
     kept = max(1, min(directions, len(features) // 4, features.shape[1]))
     # The exact way costs the cube of the features' number: of a picture's pixels, minutes.
-    exact = features.shape[1] <= _MOST_EXACT
-    solver = "covariance_eigh" if exact else "randomized"
+    faces, dimensions = features.shape
+    exact = dimensions <= _MOST_EXACT
+    few = 4 * faces <= dimensions
+    solver = ("full" if few else "covariance_eigh") if exact else "randomized"
     pca = PCA(kept, svd_solver=solver, random_state=0).fit(features.astype(np.float64 if exact else np.float32))
     # A network that has collapsed has directions without any variance; they stay without.
     scale = 1 / np.sqrt(np.maximum(pca.explained_variance_, 1e-12 * max(pca.explained_variance_[0], 1e-30)))

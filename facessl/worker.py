@@ -77,10 +77,12 @@ def _in_turn(run: Run, workspace: Path) -> None:
     queues = devices.queues(recipe.get("device", "cpu"))
     with turns.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
         run.update(state="running", message="Starting.", started=runs.now())
+        run.log(f"Attempt {run.written().attempts} begins.")
         with runs.timed(run):
             result = _carried_out(run, workspace, recipe.get("processes", 1))
         result["seconds"] = run.written().seconds
         runs.write_json(run.path / "result.json", result)
+        run.log("Finished.")
         run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
 
 
@@ -115,6 +117,7 @@ def _fail(run: Run, sentence: str) -> None:
 
 def _end(run: Run, **how: str) -> None:
     jobs.give_room_back(run)  # the disk may be full
+    run.log(how.get("error") or how["message"])
     run.update(**how, seconds_left=None, counted_at=None, finished=runs.now())
 
 

@@ -391,3 +391,22 @@ def test_a_run_goes_on_with_another_batch_size_as_far_into_the_epoch_as_it_was(
     pretrain(run, workspace)
     assert [row["epoch"] for row in run.metrics()] == [0, 1, 2]
     assert checkpoints.load_state(run.path)["steps"] == 2
+
+
+def test_the_time_that_is_left_holds_the_looks_at_the_results(workspace: Path) -> None:
+    """Three epochs are left, of 6 s of learning and 10 s of looking each."""
+    loop = loop_of(workspace, without_batch_norm(), epochs=5)
+    loop.epoch, loop.step, loop.seconds, loop.looking = 2, 0, 6.0, 10.0
+    loop.say()
+    assert loop.run.written().seconds_left == pytest.approx(48, abs=0.2)
+
+
+def test_the_log_tells_of_every_epoch_and_of_a_death(workspace: Path) -> None:
+    run = new_run(workspace, "pretrain", epochs=2)
+    pretrain(run, workspace)
+    lines = run.log_text().splitlines()
+    assert "3 steps of 8 faces an epoch, from epoch 1, step 1." in lines[0]
+    loss = next(row["loss"] for row in run.metrics() if row["epoch"] == 2)
+    assert f"Epoch 2 of 2: loss {loss:.4g}, " in lines[2] and len(lines) == 3
+    run.count_death(run.update(state="running", epoch=1, epochs=2, step=4))
+    assert run.log_text().endswith("Its process ended without a word in epoch 2, after step 4.\n")

@@ -54,3 +54,14 @@ def test_the_directions_of_many_pixels_are_found_by_chance_and_are_those_there_a
     inside = found.matrix @ directions @ directions.T
     assert np.allclose(inside, found.matrix, atol=1e-3)
     assert np.array_equal(found.matrix, whitening.fit(features, 5).matrix)
+
+
+def test_few_faces_of_many_features_are_whitened_by_the_same_map() -> None:
+    """The fast way for few faces and the usual one are the same algebra; what they do to new faces says so."""
+    rng = np.random.default_rng(0)
+    features, new = rng.normal(size=(24, 96)), rng.normal(size=(5, 96)).astype(np.float32)
+    centred = features - features.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / 23)
+    by_hand = (new - features.mean(axis=0)) @ vectors[:, ::-1][:, :6] / np.sqrt(values[::-1][:6])
+    found = whitening.fit(features.astype(np.float32), 6)(new)
+    assert np.allclose(np.abs(found), np.abs(by_hand), atol=1e-4)
