@@ -49,6 +49,7 @@ class Prelude(Protocol):
 class Batches(Protocol):
     """All steps of all epochs."""
 
+    faces: int  # to learn from; those that fill no whole batch wait for another epoch
     batch_size: int  # faces a step, of all processes together
     steps: int  # an epoch
     prelude: Prelude | None
@@ -151,7 +152,8 @@ class FaceBatches:
     def __post_init__(self) -> None:
         share = min(self.recipe.batch_size, len(self.pool)) // self.world.size
         self.batch_size = max(1, share) * self.world.size
-        self.steps = len(self.pool) // self.batch_size
+        self.faces = len(self.pool)
+        self.steps = self.faces // self.batch_size
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="next-batch")
         self._on_device: Tensor | None = None
         self.kept_in = "main memory"
@@ -238,7 +240,8 @@ class FeatureBatches:
 
     def __post_init__(self) -> None:
         self.batch_size = min(self.batch_size, len(self.features))
-        self.steps = len(self.features) // self.batch_size
+        self.faces = len(self.features)
+        self.steps = self.faces // self.batch_size
 
     def __call__(self, epoch: int, step: int) -> Batch:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.features))

@@ -128,7 +128,13 @@ def _delete(studio: Studio, *, run: str, with_dependants: bool) -> dict[str, Any
 
 def _queue(studio: Studio) -> list[dict[str, Any]]:
     return [
-        {"queue": place.queue, "place": place.position, "run": place.run.id, "title": place.run.title}
+        {
+            "queue": place.queue,
+            "place": place.position,
+            "run": place.run.id,
+            "title": place.run.title,
+            "state": place.run.status().state,
+        }
         for place in studio.queue()
     ]
 
@@ -277,7 +283,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name in runs.CHANGEABLE:
         _add_flag(resume, name, config.TrainRecipe.model_fields[name], "")
     add("pause", "let a run wait where it is, until it is resumed", _pause).add_argument("run", metavar="RUN")
-    add("queue", "list who works and who waits", _queue)
+    add("queue", "list who works and who waits; a paused run keeps its place", _queue)
     rename = add("rename", "give a run another title", _rename)
     rename.add_argument("run", metavar="RUN")
     rename.add_argument("title", metavar="TITLE")
@@ -370,7 +376,7 @@ def _chosen(words: Sequence[str], flag: str) -> str | None:
 
 def _as_text(answer: Any) -> str:
     if isinstance(answer, list):
-        return _table(answer) if answer else "nothing yet"
+        return _table(answer) if answer else "There is nothing to list."
     lines = []
     for key, value in answer.items():
         if key == "roc":
@@ -401,4 +407,4 @@ def _cell(value: Any, of: str = "") -> str:
         return ", ".join(_cell(v) for v in value)
     if value is None:
         return "nobody known" if of == "person" else "–"
-    return str(value)
+    return " ".join(str(value).split())  # a note may have several lines, a row has one

@@ -371,14 +371,33 @@ def build(recipe: type[AnyRecipe], settings: dict[str, Any]) -> AnyRecipe:
         raise RecipeError(explain(error)) from error
 
 
+# What pydantic finds, as people say it.
+_SAID = {
+    "greater_than_equal": "must be {ge:g} or more",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be {le:g} or less",
+    "less_than": "must be less than {lt:g}",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
+    "extra_forbidden": "there is no such setting",
+    "missing": "must be given",
+}
+
+
 def explain(error: ValidationError) -> str:
     """Return pydantic's findings as one line a person can act on."""
     parts = []
     for found in error.errors():
         where = ".".join(str(part) for part in found["loc"] if part != "options")
-        text = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "extra_forbidden":
-            text = "there is no such setting"
+        context = found.get("ctx", {})
+        text = _SAID[found["type"]].format(**context) if found["type"] in _SAID else found["msg"]
+        text = text.removeprefix("Value error, ")
         got = "" if found["type"] in ("missing", "value_error", "extra_forbidden") else f", got {found['input']!r}"
         parts.append(f"{where}: {text}{got}" if where else f"{text}{got}")
     return "; ".join(parts) + "."

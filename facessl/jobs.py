@@ -52,7 +52,8 @@ def start(workspace: Path, run: Run, *, changes: Mapping[str, Any] | None = None
         if changes:
             run.revise(changes)
         elif left.state == "finished" and not run.wants_more():
-            raise RunError(f"{run.id} is finished; start a new run to change something.")
+            more = " ask for more epochs (--epochs) to go on, or" if run.kind in runs.PAUSABLE else ""
+            raise RunError(f"{run.id} is finished;{more} start a new run to change something.")
         if left.state in runs.ACTIVE and not changes:  # with other settings it may fare better
             run.count_death(left)  # nobody else saw it
         run.clear_pause()

@@ -85,6 +85,8 @@ def check(recipe: Recipe, workspace: Path) -> None:
     if isinstance(recipe, EvaluateRecipe):
         pairs.of(recipe, opened[0])
     if isinstance(recipe, PretrainRecipe):
+        if twice := sorted(name for name in set(sets_of(recipe)) if sets_of(recipe).count(name) > 1):
+            raise RecipeError(f"{twice[0]} was named twice; also is for further sets, each of them once.")
         named_only = getattr(registry.load("methods", recipe.method), "NEEDS_NAMES", False)
         if named_only and recipe.also:
             raise RecipeError(f"{recipe.method} learns from names, and further sets join in nameless; leave also out.")

@@ -288,7 +288,8 @@ class Studio:
         users = self.dependants(run.id)
         lasting = [user for user in users if user.kind not in runs.PASSING]
         if lasting and not with_dependants:
-            raise RunError(f"“{lasting[-1].title}” ({lasting[-1].id}) builds on this run; delete that first.")
+            user = f"“{lasting[-1].title}” ({lasting[-1].id})"
+            raise RunError(f"{user} builds on this run; delete that first, or both together (--with-dependants).")
         runs.delete([*users, run])
 
     def models(self, dataset_name: str | None = None) -> list[Run]:

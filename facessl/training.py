@@ -341,11 +341,16 @@ class _Loop:
     def log_the_beginning(self) -> None:
         if self.world.first:
             device, compute = self.compute.device.name, self.compute
+            batches = self.batches
             self.run.log(
                 f"On {device}, {compute.precision}, {compute.threads} threads, {self.world.size} processes: "
-                f"{self.batches.steps} steps of {self.batches.batch_size} faces an epoch, "
+                f"{batches.steps} steps of {batches.batch_size} faces an epoch, "
                 f"from epoch {self.epoch + 1}, step {self.step + 1}."
             )
+            if self.recipe.batch_size > batches.batch_size:
+                self.run.log(f"Batches of {self.recipe.batch_size} were asked for; there are {batches.faces} faces.")
+            if left := batches.faces - batches.steps * batches.batch_size:
+                self.run.log(f"{left} faces fill no batch and are left out of each epoch, others every time.")
 
     def say(self) -> None:
         steps = self.batches.steps

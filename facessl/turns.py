@@ -53,7 +53,8 @@ def turn(workspace: Path, run: Run, queues: Sequence[str], count: int = 1) -> It
                 mine = (empty,)
                 continue
             behind = ahead[-1]
-            run.say(f"{_ordinal(len(ahead))} in the queue, behind: {behind.title}.")
+            paused = ", which is paused" if behind.pause_requested() else ""
+            run.say(f"{_ordinal(len(ahead))} in the queue, behind: {behind.title}{paused}.")
             time.sleep(_POLL_SECONDS)
         yield mine
     finally:

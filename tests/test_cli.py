@@ -30,7 +30,7 @@ def test_an_empty_workspace_lists_nothing(capsys: pytest.CaptureFixture[str], em
     for listing in ("datasets", "runs"):
         assert call(capsys, listing)[:2] == (0, [])
         assert main([listing]) == 0
-        assert capsys.readouterr().out == "nothing yet\n"
+        assert capsys.readouterr().out == "There is nothing to list.\n"
 
 
 def test_the_whole_path_by_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -171,18 +171,23 @@ def test_a_run_is_named_noted_taken_further_and_deleted_with_what_builds_on_it(
     _, first, err = call(capsys, "pretrain", *small, "--epochs", 1, *where)
     run = first["run"]
     assert call(capsys, "rename", run, "Best so far", *where)[1]["title"] == "Best so far"
-    assert call(capsys, "note", run, "as in the talk", *where)[1]["note"] == "as in the talk"
+    assert call(capsys, "note", run, "as in the talk\n- and again", *where)[0] == 0
+    assert main(["runs", *map(str, where)]) == 0
+    (row,) = capsys.readouterr().out.splitlines()[1:]  # a row a run, whatever its note
+    assert "as in the talk - and again" in row
     assert call(capsys, "queue", *where)[1] == []
     code, answer, err = call(capsys, "pause", run, *where)
     assert (code, answer) == (1, None) and "nothing to pause" in err
-    assert call(capsys, "resume", run, *where)[0] == 1  # it is finished
+    code, _, err = call(capsys, "resume", run, *where)
+    assert code == 1 and "is finished; ask for more epochs (--epochs) to go on" in err
     code, further, err = call(capsys, "resume", run, "--epochs", 2, "--learning-rate", 1e-4, *where)
     assert code == 0, err
     assert further["run"] == run and further["metrics"] != first["metrics"]
     (row,) = runs.find(tmp_path, run).config["changes"]
     assert row["from"] == {"epochs": 1, "learning_rate": 1e-3} and row["to"] == {"epochs": 2, "learning_rate": 1e-4}
     child = Studio(tmp_path).create("finetune", {"dataset": "tiny", "init": run, "epochs": 1}).id
-    assert call(capsys, "delete", run, *where)[0] == 1
+    code, _, err = call(capsys, "delete", run, *where)
+    assert code == 1 and "--with-dependants" in err
     code, gone, _ = call(capsys, "delete", run, "--with-dependants", *where)
     assert code == 0 and sorted(gone["deleted"]) == sorted([run, child])
     assert call(capsys, "runs", *where)[1] == []

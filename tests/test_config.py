@@ -13,6 +13,23 @@ def test_every_setting_explains_itself() -> None:
             assert field.description, f"{recipe.__name__}.{name} has no help line"
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"epochs": "0"}, "epochs: must be 1 or more, got '0'."),
+        ({"learning_rate": "0"}, "learning_rate: must be more than 0, got '0'."),
+        ({"hue": 0.6}, "views.hue: must be 0.5 or less, got 0.6."),
+        ({"batch_size": "many"}, "batch_size: must be a whole number, got 'many'."),
+        ({"epochs": 1.5}, "epochs: must be a whole number, got 1.5."),
+        ({"schedule": "steps"}, "schedule: must be 'cosine' or 'constant', got 'steps'."),
+    ],
+)
+def test_what_cannot_be_is_said_in_plain_words(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        config.build(PretrainRecipe, settings)
+    assert str(refused.value) == said
+
+
 def test_flat_settings_reach_nested_recipes_and_plugins() -> None:
     recipe = config.build(PretrainRecipe, {"epochs": "3", "crop_min": "0.5", "temperature": "0.3"})
     assert isinstance(recipe, PretrainRecipe)

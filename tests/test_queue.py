@@ -122,6 +122,14 @@ def test_everybody_sees_who_waits_behind_whom(tmp_path: Path, worker: Callable[.
     third.until(lambda: third.own.status().message == "1st in the queue, behind: second.")
 
 
+def test_who_waits_behind_a_paused_run_is_told_so(worker: Callable[..., Worker]) -> None:
+    first, second = (worker(title, ["cpu"]) for title in ("first", "second"))
+    first.own.request_pause()
+    second.until(lambda: second.own.status().message == "1st in the queue, behind: first, which is paused.")
+    first.own.clear_pause()
+    second.until(lambda: second.own.status().message == "1st in the queue, behind: first.")
+
+
 def test_no_two_tickets_have_one_number(tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     lay = turns._lay
 

@@ -61,6 +61,14 @@ def test_further_sets_have_no_names_to_learn_from(studio: Studio) -> None:
             resolve.resolve("pretrain", {"dataset": "tiny", "also": ("other",), "method": method}, studio.workspace)
 
 
+def test_a_set_joins_in_once(studio: Studio) -> None:
+    make_set(studio.workspace)
+    make_set(studio.workspace, "other")
+    for also in (("tiny",), ("other", "other")):
+        with pytest.raises(RecipeError, match=f"{also[0]} was named twice; also is for further sets"):
+            resolve.check(PretrainRecipe(dataset="tiny", also=also), studio.workspace)
+
+
 def test_one_of_several_gpus_can_be_asked_for_if_it_is_there(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     make_set(studio.workspace)
     card = devices.DeviceInfo("cuda", "a card", "bf16", 80.0)

@@ -407,6 +407,14 @@ def test_the_log_tells_of_every_epoch_and_of_a_death(workspace: Path) -> None:
     lines = run.log_text().splitlines()
     assert "3 steps of 8 faces an epoch, from epoch 1, step 1." in lines[0]
     loss = next(row["loss"] for row in run.metrics() if row["epoch"] == 2)
-    assert f"Epoch 2 of 2: loss {loss:.4g}, " in lines[2] and len(lines) == 3
+    assert lines[1].endswith("4 faces fill no batch and are left out of each epoch, others every time.")  # of 28
+    assert f"Epoch 2 of 2: loss {loss:.4g}, " in lines[3] and len(lines) == 4
     run.count_death(run.update(state="running", epoch=1, epochs=2, step=4))
     assert run.log_text().endswith("Its process ended without a word in epoch 2, after step 4.\n")
+
+
+def test_the_log_says_that_there_are_fewer_faces_than_a_batch_was_to_hold(workspace: Path) -> None:
+    run = new_run(workspace, "pretrain", epochs=1, batch_size=8192)
+    pretrain(run, workspace)
+    assert "1 steps of 28 faces" in run.log_text()
+    assert "Batches of 8192 were asked for; there are 28 faces." in run.log_text()
