@@ -5,9 +5,11 @@ colour from the page, so every figure reads in light and in dark.
 """
 
 from facessl.figures._answers import confusion, impostor_histogram, similarity_bars
+from facessl.figures._compare import Point, cost_against_accuracy, overlaid_curves, recall_of_two
 from facessl.figures._curves import accuracy_curves, compared_curves, knn_curve, loss_curve, run_curve, smoothed
 from facessl.figures._faces import SPLIT_COLOURS, embedding_map, photos_per_person
 from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
+from facessl.figures._report import report_chart
 from facessl.figures._sets import folder_sizes, histogram, sizes, too_many_for_bars, two_histograms
 
 __all__ = [
@@ -16,16 +18,21 @@ __all__ = [
     "PALETTE",
     "SPLIT_COLOURS",
     "SYMBOLS",
+    "Point",
     "accuracy_curves",
     "compared_curves",
     "confusion",
+    "cost_against_accuracy",
     "embedding_map",
     "folder_sizes",
     "histogram",
     "impostor_histogram",
     "knn_curve",
     "loss_curve",
+    "overlaid_curves",
     "photos_per_person",
+    "recall_of_two",
+    "report_chart",
     "run_curve",
     "similarity_bars",
     "sizes",
