@@ -1,0 +1,172 @@
+"""Who leads: a sentence, then every run of a set and the plain methods in one table; the same as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import streamlit as st
+
+from facessl.runs import Run
+from pages._shared import results
+from pages._shared.backend import studio
+from pages._shared.compare import judged
+from pages._shared.compare.cost import cost_of
+from pages._shared.compare.names import flat
+from pages._shared.results import Score
+from pages._shared.words import count, percent, plain
+
+_LINE = 24  # characters of a name that fit a line of its column, which leaves room for the figures on a phone
+_PLAIN = "plain method"
+
+
+def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
+    """Say who wins, and show the tables behind it."""
+    tuned = [run for run in runs if run.kind == "finetune"]
+    trained = [run for run in runs if run.kind == "pretrain"]
+    networks = [score for run in tuned if (score := results.test_score(run, named[run.id]))]
+    classified = [*networks, *plain_of(tuned)]
+    recognised = val_rows(trained, named)
+    if networks:
+        who_wins(networks, dataset)
+        st.subheader("Naming faces, on the test split", anchor=False)
+        table(classified, "top-1")
+    if recognised:
+        if not networks:
+            who_recognises(recognised)
+        st.subheader("Recognising faces after pre-training, on the val split", anchor=False)
+        st.caption(
+            "k-NN on frozen features: the vote of the nearest train photos. Not comparable with the other table."
+        )
+        table(recognised, "k-NN")
+    st.download_button(
+        "Download as CSV", as_csv([*classified, *recognised], runs), file_name=f"{dataset}-runs.csv", mime="text/csv",
+        icon=":material/download:", key="compare-csv",
+    )  # fmt: skip
+
+
+# -- in words ----------------------------------------------------------------------------------------------------
+
+
+def who_wins(networks: Sequence[Score], dataset: str) -> None:
+    """Say which network is best on ``test``, whether plain methods beat it, and whether its lead may be chance."""
+    ranked = sorted(networks, key=lambda score: -score.share)
+    best = ranked[0]
+    # Judged against the plain methods of its own run: the same labels, the same photos.
+    leads, against_plain = results.verdict(best, results.baseline_scores(studio().run(best.run)))
+    right = round(best.share * best.photos)
+    first = (
+        f"**{plain(best.name)}** is the best network on **{plain(dataset)}**: {right:,} of {best.photos:,} test photos "
+        f"named rightly ({percent(best.share)}, 95 % interval {percent(best.low, 0)} to {percent(best.high, 0)}, "
+        f"{best.how}, {of_labels(best)})."
+    )
+    text = " ".join(part for part in (first, plain(against_plain), against_next(ranked)) if part)
+    (st.success if leads else st.warning)(text, icon=":material/balance:")
+
+
+def against_next(ranked: Sequence[Score]) -> str:
+    """Return in a sentence whether the first of two or more networks is better than the second by more than chance."""
+    if len(ranked) < 2:
+        return ""
+    first, second = ranked[:2]
+    name = f"*{plain(second.name)}*"
+    test = judged.tested(studio().run(first.run), studio().run(second.run))
+    if test is None:
+        return f"Next comes {name} ({percent(second.share)}), judged on other test photos."
+    return f"Next comes {name} ({percent(second.share)}): {judged.said(test, 'the first', 'the second')}"
+
+
+def of_labels(score: Score) -> str:
+    """Return in words how many names a score was reached with."""
+    return "all labels" if score.labels is None or score.labels >= 1 else f"{percent(score.labels, 0)} of the labels"
+
+
+def who_recognises(scores: Sequence[Score]) -> None:
+    """Say which pre-training is best on ``val``; for a set on which nothing was fine-tuned yet."""
+    best = max((score for score in scores if score.how != _PLAIN), key=lambda score: score.share)
+    leads, against = results.verdict(best, [s for s in scores if s.how == _PLAIN and s.run == best.run])
+    text = (
+        f"**{plain(best.name)}** recognises faces best: {percent(best.share)} of {count(best.photos, 'val photo')} lie "
+        f"next to the right person ({best.how}). {plain(against)}"
+    )
+    (st.success if leads else st.warning)(text, icon=":material/balance:")
+
+
+# -- the tables --------------------------------------------------------------------------------------------------
+
+
+def plain_of(runs: Sequence[Run]) -> list[Score]:
+    """Return the plain methods once for each share of labels that a run used, from the newest such run."""
+    newest = {run.config["recipe"]["label_fraction"]: run for run in reversed(runs)}
+    return [score for _, run in sorted(newest.items(), reverse=True) for score in results.baseline_scores(run)]
+
+
+def val_rows(runs: Sequence[Run], named: dict[str, str]) -> list[Score]:
+    """Return what pre-training alone reaches on ``val``, and each plain method that was measured, once."""
+    scores: list[Score] = []
+    for run in runs:
+        found = results.val_scores(run)
+        scores += [replace(found[0], name=named[run.id]), *found[1:]] if found else []
+    once = {(score.name, round(score.share, 6), score.photos): score for score in reversed(scores)}
+    return list(once.values())[::-1]
+
+
+def table(scores: Sequence[Score], measure: str) -> None:
+    """Draw scores as rows, the best first; what is a number sorts as one."""
+    rows = sorted(scores, key=lambda score: -score.share)
+    by_run = {score.run: studio().run(score.run) for score in rows}
+    seconds = {run_id: cost_of(run).seconds for run_id, run in by_run.items()}
+    columns: dict[str, list[Any]] = {
+        "What": [score.name for score in rows],
+        measure: [score.share * 100 for score in rows],
+        "95 % interval": [f"{percent(score.low)} – {percent(score.high)}" for score in rows],
+        "macro-F1": [_hundredfold(score.macro_f1) for score in rows],
+        "How": [score.how for score in rows],
+        "Labels used": [_hundredfold(score.labels) for score in rows],
+        "Split": [score.split for score in rows],
+        "Photos": [score.photos for score in rows],
+        "Minutes trained": [_minutes(seconds[score.run]) if score.how != _PLAIN else None for score in rows],
+    }
+    if measure == "k-NN":
+        del columns["Labels used"], columns["macro-F1"]  # none were; not measured
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        columns, hide_index=True, row_height=_row_height(rows), height="content" if len(rows) <= 12 else 560,
+        alt=f"Runs and plain methods by {measure}",
+        column_config={
+            "What": st.column_config.TextColumn(width="medium"),
+            measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
+            "macro-F1": number(format="%.1f %%", help="Mean F1 over the people, so that each counts alike."),
+            "Labels used": number(format="%.0f %%", help="Share of each person's train labels."),
+            "Minutes trained": number(format="%.1f", help="With those of the runs that it began from."),
+        },
+    )  # fmt: skip
+
+
+def _hundredfold(share: float | None) -> float | None:
+    return None if share is None else share * 100
+
+
+def _minutes(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / 60
+
+
+def _row_height(scores: Sequence[Score]) -> int:
+    """Return pixels in which the longest name is read whole, on four lines at most; rows are all of one height."""
+    lines = min(4, max(-(-len(score.name) // _LINE) for score in scores))
+    return max(42, 16 + 20 * lines)
+
+
+def as_csv(scores: Sequence[Score], runs: Sequence[Run]) -> str:
+    """Return all rows as CSV, with the settings of the run they come from."""
+    recipes = {run.id: flat(run.config["recipe"]) for run in runs}
+    settings = sorted({name for recipe in recipes.values() for name in recipe})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*Score.__dataclass_fields__, *settings])
+    writer.writeheader()
+    for score in scores:
+        # A plain method has no settings of its own; the run says which photos it saw.
+        own = recipes[score.run] if score.how != _PLAIN else {}
+        writer.writerow({**own, **asdict(score)})
+    return text.getvalue()

@@ -1,0 +1,50 @@
+"""Charts that can be saved as a picture: plotly's own camera in the browser, as PNG or SVG."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_FORMAT = "compare-picture-format"
+_SCALE = 3  # a PNG has so many pixels for each of the screen: it is to be printed
+
+
+def picture_format(*, key: str) -> None:
+    """Let a person choose in which format the charts below are saved."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.segmented_control(
+            "Save charts as", ["PNG", "SVG"], default=st.session_state.get(_FORMAT, "PNG"), required=True, key=key,
+            on_change=_remember, args=(key,), label_visibility="collapsed",
+        )  # fmt: skip
+        st.caption("The camera above a chart saves it in this format.", width="content")
+
+
+def _remember(key: str) -> None:
+    st.session_state[_FORMAT] = st.session_state[key]
+
+
+def chart(figure: "Figure", *, key: str, name: str) -> None:
+    """Draw a chart with a camera; ``name`` is that of the file it saves."""
+    chosen = str(st.session_state.get(_FORMAT, "PNG")).lower()
+    # The page's own colour behind it: light letters on nothing could not be read in a document.
+    figure.update_layout(paper_bgcolor=_page_colour(), margin_t=44)
+    st.plotly_chart(
+        figure, key=f"{key}-{chosen}",
+        config={
+            "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": {
+                "format": chosen, "filename": _file_name(name), "scale": _SCALE if chosen == "png" else 1,
+            },
+        },
+    )  # fmt: skip
+
+
+def _page_colour() -> str:
+    return "#14171a" if st.context.theme.type == "dark" else "#fcfbf9"
+
+
+def _file_name(name: str) -> str:
+    letters = "".join(c if c.isalnum() else "-" for c in name.lower())
+    return "-".join(part for part in letters.split("-") if part)[:60] or "chart"

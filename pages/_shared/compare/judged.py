@@ -1,0 +1,83 @@
+"""What classifiers answered on the test photos, photo by photo, and whether two differ by more than chance."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from facessl.dataset import open_for
+from facessl.runs import Run
+from facessl.significance import McNemar, mcnemar, recall_per_person
+from pages._shared.backend import studio
+from pages._shared.words import count
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A run's answers on its test photos; row i of all arrays is one photo."""
+
+    faces: np.ndarray  # (N,) rows of the set, ascending
+    labels: np.ndarray  # (N,) the right person
+    answers: np.ndarray  # (N,) the person it said
+    people: tuple[str, ...]  # what the labels mean
+
+    @property
+    def right(self) -> np.ndarray:
+        return self.labels == self.answers
+
+    def recall(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return each person's recall (P,), NaN without a photo, and how many photos there are (P,)."""
+        return recall_per_person(self.labels, self.answers, len(self.people))
+
+    def same_photos_as(self, other: "Judged") -> bool:
+        """Return whether both were asked for the same people on the same photos, so that answers can be paired."""
+        if self.people == other.people:
+            return np.array_equal(self.faces, other.faces) and np.array_equal(self.labels, other.labels)
+        names, others = np.array(self.people, dtype=object), np.array(other.people, dtype=object)
+        return np.array_equal(self.faces, other.faces) and bool(np.all(names[self.labels] == others[other.labels]))
+
+
+def judged(run: Run) -> Judged | None:
+    """Return what a finished fine-tuning answered, or None where it left nothing."""
+    path = run.path / "predictions.parquet"
+    return _read(run.id, str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _read(run_id: str, path: str, changed: int) -> Judged:
+    import pandas as pd
+
+    run = studio().run(run_id)
+    people = open_for(run, studio().workspace, run.config["recipe"]["dataset"]).people
+    table = pd.read_parquet(Path(path)).sort_values("face")
+    faces, labels, answers = (table[name].to_numpy() for name in ("face", "label", "predicted"))
+    return Judged(faces, labels, answers, tuple(people))
+
+
+def tested(first: Run, second: Run) -> McNemar | None:
+    """Return McNemar's test of two runs; None unless both were judged on the same test photos of the same set."""
+    if first.config["recipe"]["dataset"] != second.config["recipe"]["dataset"]:
+        return None
+    one, other = judged(first), judged(second)
+    if one is None or other is None or not len(one.faces) or not one.same_photos_as(other):
+        return None
+    return mcnemar(one.right, other.right)
+
+
+def said(test: McNemar, first: str, second: str) -> str:
+    """Return a test's outcome in a sentence; the names come as Markdown."""
+    if not test.only_first and not test.only_second:
+        return (
+            f"{first} and {second} got the same {count(test.photos, 'photo')} right and wrong: there is no difference."
+        )
+    photos = count(test.only_first, "photo")
+    verdict = "this is hardly chance" if test.real else "this can be chance"
+    return f"{photos} only {first} got right, {test.only_second:,} only {second}: {verdict} (p {probability(test.p)})."
+
+
+def probability(p: float) -> str:
+    """Return a p-value with two figures that count: ``= 0.34``, ``= 0.0042``, ``< 0.0001``."""
+    if p < 1e-4:
+        return "< 0.0001"
+    return f"= {p:.2f}" if p >= 0.095 else f"= {p:.2g}"

@@ -1,0 +1,50 @@
+"""What runs are called where several stand together, and their settings as people read them. Plain data only."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from facessl.runs import Run
+from pages._shared.words import label
+
+_TOLD = 3  # settings that a name may carry
+_NOT_TOLD = ("dataset", "init", "device", "threads")  # said by the title, or of no weight
+
+
+def names_of(runs: Sequence[Run]) -> dict[str, str]:
+    """Return a name for each run, no two alike: where titles repeat, the settings that differ, and the id's end."""
+    titles = {run.id: run.title for run in runs}
+    repeated = {title for title, times in Counter(titles.values()).items() if times > 1}
+    names = dict(titles)
+    for title in repeated:
+        alike = [run for run in runs if titles[run.id] == title]
+        recipes = {run.id: flat(run.config["recipe"]) for run in alike}
+        told = [name for name in differing(list(recipes.values())) if name not in _NOT_TOLD][:_TOLD]
+        for run in alike:
+            own = recipes[run.id]
+            parts = [f"{label(name.split('.')[-1]).lower()} {shown(own[name], {})}" for name in told if name in own]
+            names[run.id] = " · ".join([title, *parts, run.id[-4:]])
+    return names
+
+
+def flat(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe with its nested settings named ``views.hue``."""
+    plain: dict[str, Any] = {}
+    for name, value in recipe.items():
+        plain |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
+    return plain
+
+
+def differing(recipes: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the settings in which flat recipes are not all alike, in their own order."""
+    names = list(dict.fromkeys(name for recipe in recipes for name in recipe))
+    return [name for name in names if len({str(recipe.get(name, "–")) for recipe in recipes}) > 1]
+
+
+def shown(value: Any, named: dict[str, str]) -> str:
+    """Return a setting's value as people read it; ids of runs become their names."""
+    if isinstance(value, str):
+        return named.get(value, value)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

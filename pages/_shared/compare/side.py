@@ -1,0 +1,183 @@
+"""Chosen runs side by side: where their settings differ, how they learnt, what they cost, and two of them by person."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from facessl.runs import Run
+from pages._shared import results
+from pages._shared.compare.charts import chart, picture_format
+from pages._shared.compare.cost import cost_of
+from pages._shared.compare.names import differing, flat, shown
+from pages._shared.compare.people import two_models
+from pages._shared.words import count, label, plain
+
+_AT_FIRST = 4  # runs that are chosen before anybody chooses
+_OTHERWISE = "background-color: rgba(44, 143, 153, 0.28)"  # reads in light and in dark
+_KINDS = {"finetune": "fine-tunings", "pretrain": "pre-trainings"}
+_CURVES = {"finetune": ("val_top1", "right on val photos, %"), "pretrain": ("knn_accuracy", "k-NN on val, %")}
+_PICKED = "compare-picked"  # kept while another page is looked at
+
+
+def side_by_side(runs: Sequence[Run], named: dict[str, str]) -> None:
+    """Let runs be chosen, and show all that tells them apart."""
+    st.subheader("Runs side by side", anchor=False)
+    picked = pick_runs(runs, named)
+    if not picked:
+        st.caption("Choose two runs or more.")
+        return
+    settings(picked, named)
+    picture_format(key="compare-format-runs")
+    curves(picked, named)
+    cost(picked, named)
+    two_models([run for run in picked if run.kind == "finetune"], named)
+
+
+def pick_runs(runs: Sequence[Run], named: dict[str, str]) -> list[Run]:
+    """Let runs be chosen; the choice is in the link, as ``run=…&run=…``."""
+    by_id = {run.id: run for run in runs}
+    asked = st.query_params.get_all("run") or st.session_state.get(_PICKED, [])
+    wanted = [run_id for run_id in asked if run_id in by_id] or best_first(runs)[:_AT_FIRST]
+    # A select knows its options by their names: where these change, it begins anew with what was chosen.
+    key = f"compare-runs-{zlib.crc32(' '.join(named[i] for i in by_id).encode()):x}"
+    if key not in st.session_state:
+        st.session_state[key] = wanted
+    chosen: list[str] = st.multiselect(
+        "Runs", list(by_id), format_func=named.__getitem__, key=key, placeholder="Choose two or more",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    st.session_state[_PICKED] = chosen
+    st.query_params["run"] = chosen
+    return [by_id[run_id] for run_id in chosen]
+
+
+def best_first(runs: Sequence[Run]) -> list[str]:
+    """Return the ids of the runs: fine-tunings by what they reach on test, then pre-trainings, the newest first."""
+    scores = {run.id: score.share for run in runs if run.kind == "finetune" and (score := results.test_score(run))}
+    return [run.id for run in sorted(runs, key=lambda run: -scores.get(run.id, -1.0))]
+
+
+# -- settings ----------------------------------------------------------------------------------------------------
+
+
+def settings(picked: Sequence[Run], named: dict[str, str]) -> None:
+    """List the settings in which runs of one kind differ, a column a run, what is unlike most others marked."""
+    for kind, title in _KINDS.items():
+        same_kind = [run for run in picked if run.kind == kind]
+        if len(same_kind) > 1:
+            st.markdown(f"**Where the settings of these {title} differ**")
+            differences(same_kind, named, kind)
+
+
+def differences(runs: Sequence[Run], named: dict[str, str], kind: str) -> None:
+    """Draw the table of settings of runs of one kind."""
+    recipes = [flat(run.config["recipe"]) for run in runs]
+    names, differ = list(dict.fromkeys(name for recipe in recipes for name in recipe)), differing(recipes)
+    if not differ:
+        st.caption("They have the same settings.")
+        return
+    everything = st.toggle(f"Show all {len(names)} settings", key=f"compare-all-{kind}")
+    listed = [*differ, *(name for name in names if name not in differ)] if everything else differ
+    columns: dict[str, list[str]] = {"Setting": [setting_name(name) for name in listed]}
+    for run, recipe in zip(runs, recipes, strict=True):
+        columns[named[run.id]] = [shown(recipe.get(name, "–"), named) for name in listed]
+    st.dataframe(
+        marked(columns), hide_index=True, alt="Settings in which the runs differ",
+        height="content" if len(listed) <= 15 else 560,
+        column_config={"Setting": st.column_config.TextColumn(pinned=True)},
+    )  # fmt: skip
+    same = count(len(names) - len(differ), "setting is", "settings are")
+    st.caption(f"Coloured: unlike most of these runs. {same} the same in all.")
+
+
+def setting_name(name: str) -> str:
+    """Return a flat setting's name, with what it belongs to: ``Hue (views)``."""
+    group, _, own = name.rpartition(".")
+    return f"{label(own)} ({label(group).lower()})" if group not in ("", "options") else label(own)
+
+
+def marked(columns: dict[str, list[str]]) -> Any:
+    """Return the table with a colour behind each value that is unlike those of most runs."""
+    import pandas as pd
+
+    def colours(row: "pd.Series[str]") -> list[str]:
+        values = row.tolist()[1:]
+        usual = unusual(values)
+        return ["", *(_OTHERWISE if value in usual else "" for value in values)]
+
+    return pd.DataFrame(columns).style.apply(colours, axis=1)
+
+
+def unusual(values: Sequence[str]) -> set[str]:
+    """Return the values that are not the one that most have; all where no value leads, none where one is all."""
+    ranked = sorted(set(values), key=lambda value: -values.count(value))
+    if len(ranked) < 2:
+        return set()
+    return set(ranked) if values.count(ranked[0]) == values.count(ranked[1]) else set(ranked[1:])
+
+
+# -- curves and cost ---------------------------------------------------------------------------------------------
+
+
+def curves(picked: Sequence[Run], named: dict[str, str]) -> None:
+    """Draw the curves of the runs over each other, a chart a kind."""
+    measured = {kind: _rows(picked, named, kind) for kind in _CURVES}
+    if not any(measured.values()):
+        return
+    from facessl import figures
+
+    st.markdown("**How they learnt**")
+    by = st.segmented_control("Along", ["Epochs", "Time"], default="Epochs", required=True, key="compare-by",
+                              label_visibility="collapsed")  # fmt: skip
+    for kind, rows in measured.items():
+        if by == "Time" and (untimed := [name for name, own in rows.items() if not any(r.get("seconds") for r in own)]):
+            st.caption(f"Without times, so not drawn: {plain(', '.join(untimed))}.")
+            rows = {name: own for name, own in rows.items() if name not in untimed}  # noqa: PLW2901
+        if rows:
+            field, title = _CURVES[kind]
+            figure = figures.overlaid_curves(rows, field, title, by="time" if by == "Time" else "epoch")
+            chart(figure, key=f"compare-{field}", name=f"{_KINDS[kind]} by {by}")
+
+
+def _rows(picked: Sequence[Run], named: dict[str, str], kind: str) -> dict[str, list[dict[str, Any]]]:
+    field = _CURVES[kind][0]
+    lines = {named[run.id]: run.metrics() for run in picked if run.kind == kind}
+    return {name: rows for name, rows in lines.items() if any(row.get(field) is not None for row in rows)}
+
+
+def cost(picked: Sequence[Run], named: dict[str, str]) -> None:
+    """Draw what the fine-tunings cost against what they reach on ``test``."""
+    tuned = [(run, score) for run in picked if (score := _score(run, named))]
+    if not tuned:
+        return
+    from facessl import figures
+
+    st.markdown("**What they cost, and what they reach on test**")
+    unit = st.segmented_control("Cost in", ["Training time", "Images seen"], default="Training time", required=True,
+                                key="compare-cost", label_visibility="collapsed")  # fmt: skip
+    paid = {run.id: cost_of(run) for run, _ in tuned}
+    spent = {i: c.seconds if unit == "Training time" else c.images for i, c in paid.items()}
+    points = [figures.Point(s.name, s.how, amount, s.share, s.low, s.high)
+              for run, s in tuned if (amount := spent[run.id])]  # fmt: skip
+    if points:
+        plain_scores = [score for run, _ in tuned for score in results.baseline_scores(run)]
+        best = max(plain_scores, key=lambda score: score.share, default=None)
+        title = "training time, s" if unit == "Training time" else "images seen"
+        figure = figures.cost_against_accuracy(points, title, (best.name, best.share) if best else None)
+        chart(figure, key="compare-scatter", name=f"accuracy by {unit}")
+    st.caption(" ".join(_notes(points, len(tuned), any(c.imagenet for c in paid.values()))))
+
+
+def _score(run: Run, named: dict[str, str]) -> results.Score | None:
+    return results.test_score(run, named[run.id]) if run.kind == "finetune" else None
+
+
+def _notes(points: Sequence[Any], runs: int, imagenet: bool) -> list[str]:
+    notes = ["Counted with the runs that each began from; upright lines are 95 % intervals, open marks are frozen."]
+    if imagenet:
+        notes.append("What the makers of ImageNet weights spent on them is not counted.")
+    if missing := runs - len(points):
+        notes.append(f"{count(missing, 'run')} did not write down what it cost, and is not drawn.")
+    return notes

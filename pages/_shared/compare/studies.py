@@ -1,0 +1,101 @@
+"""Studies, several runs for one answer: start one, watch it, stop it, go on with it, and read what came out."""
+
+from typing import Any
+
+import streamlit as st
+
+from facessl import config, registry
+from facessl.dataset import FaceDataset
+from facessl.runs import Run
+from pages._shared.backend import studio
+from pages._shared.compare.report import report_of, show_report
+from pages._shared.forms import plugin_select, recipe_form
+from pages._shared.run_panel import run_panel
+from pages._shared.widgets import choose, chosen, run_name, shown_errors
+from pages._shared.words import count, plain
+
+_KEY = "compare-study"
+
+
+def studies(dataset: FaceDataset) -> None:
+    """Show the studies of a set, and the form that starts another."""
+    done = [run for run in studio().runs("study") if run.config["recipe"]["dataset"] == dataset.name]
+    run = pick_study(done) if done else None
+    with st.expander("New study" if done else "The first study", icon=":material/add:", expanded=not done):
+        new_study(dataset)
+    if run is None:
+        st.caption(f"No study of {plain(dataset.name)} was started yet.")
+        return
+    if run.status().state == "finished":
+        run_panel(run, key=_KEY)
+        what_came_out(run)
+    else:
+        run_panel(run, what_came_out, key=_KEY)
+
+
+def pick_study(done: list[Run]) -> Run:
+    """Let a study be chosen; the choice is in the link, as ``study=…``."""
+    by_id = {run.id: run for run in done}
+    asked = st.query_params.get("study")
+    if asked and asked not in by_id:
+        st.warning(
+            f"The link asks for {plain(asked)}, which is not here; shown is another.", icon=":material/link_off:"
+        )
+    if st.session_state.get(_KEY) not in by_id:
+        wanted = chosen("study")
+        st.session_state[_KEY] = wanted if wanted in by_id else done[0].id
+    run_id: str = st.selectbox(
+        "Study", list(by_id), key=_KEY, format_func=lambda run_id: run_name(by_id[run_id]), width=560
+    )
+    choose("study", run_id)
+    return by_id[run_id]
+
+
+def what_came_out(run: Run) -> None:
+    """Show a study's report, as far as it has come."""
+    report = report_of(run)
+    if report is None:
+        st.caption("Its report begins with the first step that is done.")
+        return
+    if run.status().state != "finished":
+        st.caption("So far; the report grows with every step that is done.")
+    show_report(report, key=f"{_KEY}-{run.id}", name=f"{run.config['recipe']['dataset']} {preset_of(run)}")
+
+
+def preset_of(run: Run) -> str:
+    return str(run.config["recipe"]["preset"]).replace("_", "-")
+
+
+# -- starting ----------------------------------------------------------------------------------------------------
+
+
+def new_study(dataset: FaceDataset) -> None:
+    """Let a study be chosen, say what it would take, and start it."""
+    if not registry.names("studies"):
+        st.caption("There are no studies in this version.")
+        return
+    preset = plugin_select("studies", "Study", key="compare-preset")
+    plugin = registry.load("studies", preset)
+    st.caption(f"{plain((plugin.__doc__ or '').partition(chr(10))[0])} *{plain(plugin.REFERENCE)}*")
+    options = recipe_form(plugin.Options, key=f"compare-study-{preset}")
+    settings: dict[str, Any] = {"preset": preset, "dataset": dataset.name, "options": options}
+    with shown_errors():
+        what_it_takes(dataset, plugin, config.build(plugin.Options, options))
+    if st.button("Start the study", type="primary", icon=":material/play_arrow:", key="compare-study-start"):
+        with shown_errors():
+            choose("study", studio().start("study", settings).id, key=_KEY)
+            st.rerun()
+
+
+def what_it_takes(dataset: FaceDataset, plugin: Any, options: Any) -> None:
+    """Say how many runs a study would make, and what it would have to leave out."""
+    steps = plugin.steps(dataset, options, studio().workspace)
+    left_out = [step for step in steps if step.missing]
+    kinds = {"pretrain": "pre-training", "finetune": "fine-tuning", "embed": "embedding", "evaluate": "evaluation",
+             "inside": "computation of its own"}  # fmt: skip
+    numbers = {kind: sum(step.kind == kind and not step.missing for step in steps) for kind in kinds}
+    listed = ", ".join(count(number, kinds[kind]) for kind, number in numbers.items() if number)
+    st.markdown(f":material/list: It takes {listed or 'nothing that can be done here'}. "
+                "Runs that exist already, with the same settings, are used again.")  # fmt: skip
+    for sentence in dict.fromkeys(step.missing for step in left_out):
+        st.caption(f":material/info: {plain(sentence)}")
