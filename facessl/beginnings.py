@@ -30,11 +30,13 @@ def starting_backbone(recipe: TrainRecipe, workspace: Path) -> torch.nn.Module:
     return backbone
 
 
-def imagenet_encoder(backbone: str, options: dict[str, Any], image_size: int, workspace: Path, device: str) -> Encoder:
+def imagenet_encoder(
+    backbone: str, options: dict[str, Any], image_size: int, workspace: Path, device: str, grid: int = 0
+) -> Encoder:
     """Return torchvision's ImageNet network as an encoder; ModelError says which file to put where."""
     weights = _imagenet.weights_file(registry.load("backbones", backbone).IMAGENET_FILE, workspace)
     info = devices.pick(device)
-    return Encoder(build_backbone(backbone, options, weights), image_size, info, info.precision, mirror=True)
+    return Encoder(build_backbone(backbone, options, weights), image_size, info, info.precision, mirror=True, grid=grid)
 
 
 def compute_for(run: Run, recipe: TrainRecipe) -> Compute:

@@ -201,8 +201,14 @@ class TrainRecipe(Recipe):
     )
     processes: int = Field(1, ge=1, le=64, description="GPUs that share each batch; on a CPU, processes.")
     views: ViewRecipe = Field(ViewRecipe(), description="How faces are changed while learning.")
+    grid: int = Field(
+        3,
+        ge=0,
+        le=16,
+        description="An embedding keeps where things are in the face, at so many places a side; 0: only what is in it.",
+    )
     whiten: int = Field(
-        128,
+        512,
         ge=0,
         le=2048,
         description="Directions kept when the embeddings are whitened, without names; 0: as they are.",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facessl import checkpoints, devices, registry, views
 from facessl.devices import DeviceInfo
@@ -56,6 +57,7 @@ class Encoder:
     classifier: nn.Module | None = None
     people: tuple[str, ...] = ()  # whom the classifier's outputs stand for
     mirror: bool = False  # an embedding is made of the face and its mirror image
+    grid: int = 0  # places a side at which an embedding keeps where things are; 0: the backbone's own features
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,42 +87,68 @@ class Encoder:
         if own := _below("whitening", weights):
             whitening = Whitening(own["mean"].numpy(), own["matrix"].numpy())
         precision = card["precision"] if card["device"] == info.kind else "fp32"
-        people, mirror = tuple(card["people"]), card.get("mirror", False)
-        return cls(backbone, card["image_size"], info, precision, whitening, classifier, people, mirror)
+        people, mirror, grid = tuple(card["people"]), card.get("mirror", False), card.get("grid", 0)
+        return cls(backbone, card["image_size"], info, precision, whitening, classifier, people, mirror, grid)
 
     @classmethod
     def untrained(
-        cls, backbone: str, options: dict[str, Any], image_size: int, seed: int, device: str = "auto"
+        cls, backbone: str, options: dict[str, Any], image_size: int, seed: int, device: str = "auto", grid: int = 0
     ) -> "Encoder":
         """Return a network that has learnt nothing, the floor of every comparison."""
         torch.manual_seed(seed)
         info = devices.pick(device)
-        return cls(build_backbone(backbone, options), image_size, info, info.precision, mirror=True)
+        return cls(build_backbone(backbone, options), image_size, info, info.precision, mirror=True, grid=grid)
 
     def features(self, faces: np.ndarray, batch: int = 256) -> np.ndarray:
         """Return the backbone's output for faces (N, S, S, 3) uint8, shape (N, feature_dim) float32.
 
         A face's row does not depend on the faces beside it, also of a network that is being trained meanwhile.
         """
+        return self._seen(faces, self.backbone, batch)
+
+    def _seen(self, faces: np.ndarray, through: Callable[[Tensor], Tensor], batch: int = 256) -> np.ndarray:
+        """Return what comes out for faces (N, S, S, 3) uint8, shape (N, D) float32."""
         found = []
+        none = np.zeros((1, 8, 8, 3), np.uint8)  # says how wide the rows are where there is no face
         with self._lock, _judging(self.backbone), torch.inference_mode(), autocast(self.device, self.precision):
-            for start in range(0, len(faces), batch):
-                part = np.ascontiguousarray(faces[start : start + batch])
+            for start in range(0, max(1, len(faces)), batch):
+                part = np.ascontiguousarray(faces[start : start + batch]) if len(faces) else none
                 inputs = views.to_input(views.plain(part, self.image_size)).to(self.device.kind)
-                outputs = self.backbone(inputs.contiguous(memory_format=torch.channels_last))
+                outputs = through(inputs.contiguous(memory_format=torch.channels_last))
                 found.append(outputs.float().cpu().numpy())
-        dimension = int(getattr(self.backbone, "feature_dim", 0))
-        return np.concatenate(found) if found else np.zeros((0, dimension), np.float32)
+        return np.concatenate(found)[: len(faces)]
+
+    def _laid_out(self, inputs: Tensor) -> Tensor:
+        """Return the backbone's maps (N, D), each averaged at ``grid`` x ``grid`` places and of length 1.
+
+        The average over the whole picture, which a network is trained with, forgets where a thing was seen. Faces
+        are aligned, so the place says as much as the thing. Of two maps the earlier is finer and less of the pretext.
+        """
+        maps: list[Tensor] = []
+        hooks = [module.register_forward_hook(lambda _module, _inputs, out: maps.append(out)) for module in self._maps]
+        try:
+            self.backbone(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        averaged = [functional.adaptive_avg_pool2d(found.float(), self.grid).flatten(1) for found in maps]
+        return torch.cat([functional.normalize(one) for one in averaged], dim=1)
+
+    @property
+    def _maps(self) -> tuple[nn.Module, ...]:
+        maps: tuple[nn.Module, ...] = getattr(self.backbone, "maps", ())
+        return maps
 
     def descriptors(self, faces: np.ndarray) -> np.ndarray:
-        """Return what embeddings are made of, shape (N, feature_dim) float32.
+        """Return what embeddings are made of, shape (N, D) float32: the maps' layout, or with no ``grid`` the features.
 
         With ``mirror`` that is the mean of a face's features and its mirror image's, as verification on LFW is
         usually done (Wang et al. 2018, CosFace, section 4.1, https://arxiv.org/abs/1801.09414): to which side a head
         looks, and from which side the light comes, says nothing about who it is.
         """
-        features = self.features(faces)
-        return (features + self.features(faces[:, :, ::-1])) / 2 if self.mirror else features
+        through = self._laid_out if self.grid and self._maps else self.backbone
+        found = self._seen(faces, through)
+        return (found + self._seen(faces[:, :, ::-1], through)) / 2 if self.mirror else found
 
     def embed(self, faces: np.ndarray, progress: Callable[[int], None] | None = None) -> np.ndarray:
         """Return unit rows, shape (N, E) float32: the descriptors, whitened where the model brings a whitening.

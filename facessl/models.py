@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from facessl import baselines, beginnings, registry
+from facessl import baselines, beginnings, registry, whitening
+from facessl.config import TrainRecipe
 from facessl.encoder import Encoder, unit_rows
 from facessl.errors import DatasetError
 
 Progress = Callable[[int], None]
 
+_WITHOUT_LEARNING = ("untrained", "imagenet")  # networks as they come: of no run here
 _BLOCK = 1024  # faces that are pixels at a time
 _FITTED = 4096  # of the faces that a whitening may be fitted on are enough
 _DIRECTIONS = 150  # see docs/LOG.md; as many as the plain methods on principal components keep
@@ -37,7 +39,8 @@ def embed(
         model: What computes them.
         faces: Shape (N, S, S, 3) uint8.
         workspace: Where runs and ImageNet's weights are.
-        fitted_on: Gives the faces that a whitening of pixels is fitted on, without names; called only for one.
+        fitted_on: Gives the faces that a whitening is fitted on, without names; not called for a run, which brings its
+            own, nor for pixels as they are.
         progress: Hears how many faces are done.
 
     Raises:
@@ -47,17 +50,32 @@ def embed(
         return _pixels(faces, model.image_size, progress)
     if model.name == "pixels-whitened":
         return _whitened_pixels(faces, fitted_on(), model, progress)
-    return encoder(model, workspace).embed(faces, progress)
+    network = encoder(model, workspace)
+    if model.name in _WITHOUT_LEARNING:
+        known = network.descriptors(_some(fitted_on(), whitening.FACES, model.seed))
+        network.whitening = whitening.of_embeddings(known, default("whiten"))
+    return network.embed(faces, progress)
+
+
+def default(setting: str) -> int:
+    """Return what a training would use, so that a network without one is described in the same way."""
+    return int(TrainRecipe.model_fields[setting].default)
 
 
 def encoder(model: Model, workspace: Path) -> Encoder:
     """Return the network of a model that has one; ModelError where its weights are missing or do not fit."""
-    if model.name not in ("untrained", "imagenet"):
+    if model.name not in _WITHOUT_LEARNING:
         return Encoder.from_run(workspace / "runs" / model.name, model.device)
     options = registry.load("backbones", model.backbone).Options().model_dump()
+    grid = default("grid")
     if model.name == "untrained":
-        return Encoder.untrained(model.backbone, options, model.image_size, model.seed, model.device)
-    return beginnings.imagenet_encoder(model.backbone, options, model.image_size, workspace, model.device)
+        return Encoder.untrained(model.backbone, options, model.image_size, model.seed, model.device, grid)
+    return beginnings.imagenet_encoder(model.backbone, options, model.image_size, workspace, model.device, grid)
+
+
+def _some(faces: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return at most so many of the faces, drawn by chance."""
+    return faces[np.sort(np.random.default_rng(seed).permutation(len(faces))[:count])]
 
 
 def _pixels(faces: np.ndarray, size: int, progress: Progress) -> np.ndarray:
@@ -78,8 +96,7 @@ def _whitened_pixels(faces: np.ndarray, known: np.ndarray, model: Model, progres
 
     if len(known) < 2:
         raise DatasetError("A whitening of pixels needs two nameless faces or more; prepare a set with more photos.")
-    chosen = np.sort(np.random.default_rng(model.seed).permutation(len(known))[:_FITTED])
-    rows = _pixels(known[chosen], model.image_size, lambda done: None)
+    rows = _pixels(_some(known, _FITTED, model.seed), model.image_size, lambda done: None)
     # A direction that four faces do not support is noise, as in ``whitening``; with so many pixels only the first
     # directions can be computed in reasonable time.
     kept = max(1, min(_DIRECTIONS, len(rows) // 4, rows.shape[1]))

@@ -65,8 +65,8 @@ class Watch:
         """Return the figures that the descriptors of ``faces`` give."""
         found: dict[str, Any] = {}
         features = self._split(descriptors)
-        # An untrained network's variance is noise: whitening it would only make a weaker opponent of it.
-        self.encoder.whitening = whitening.fit(features["fitted"], self.recipe.whiten) if self._whitens(epoch) else None
+        # The untrained network's as well: of the layout of its maps, whitening makes a much stronger opponent.
+        self.encoder.whitening = whitening.of_embeddings(features["fitted"], self.recipe.whiten)
         if "probes" in features:
             known, probes = features["known"], features["probes"]
             found["knn_accuracy"] = self._knn(self.encoder.rows(known), self.encoder.rows(probes))
@@ -86,9 +86,6 @@ class Watch:
         """Return the rows of the faces whose features are computed after each epoch, ascending."""
         parts = [self._fitted, self._known, self._probes] if len(self._known) and len(self._probes) else [self._fitted]
         return np.unique(np.concatenate(parts))
-
-    def _whitens(self, epoch: int) -> bool:
-        return epoch > 0 and self.recipe.whiten > 0 and len(self._fitted) > 1
 
     def _split(self, descriptors: np.ndarray) -> dict[str, np.ndarray]:
         """Return whose descriptors serve for what; most faces serve twice and are computed once."""
@@ -111,7 +108,8 @@ class Watch:
         side = self.recipe.image_size
         faces = [self.dataset.faces[rows] for rows in (self._known, self._probes)]
         small = [_flat(self.dataset.faces[rows], _WHITENED_SIDE) for rows in (self._fitted, self._known, self._probes)]
-        whitened = whitening.fit(small[0], _WHITENED_DIRECTIONS)
+        whitened = whitening.of_embeddings(small[0], _WHITENED_DIRECTIONS)
+        assert whitened is not None
         return {
             "knn_pixels": self._knn(*(pixel_embeddings(some, side) for some in faces)),
             "knn_raw_pixels": self._knn(*(unit_rows(_flat(some, side)) for some in faces)),
@@ -198,7 +196,9 @@ def set_up(run: Run, workspace: Path) -> SetUp:
         pool, labels = faces_to_learn_from(dataset, others, named_only=method.needs_labels)
         batches = FaceBatches(pool, labels, method.views, recipe, compute, world)
     run.resolved(faces_in=batches.kept_in, batch_size=batches.batch_size, **beginnings.resolved(compute, world))
-    encoder = Encoder(backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror)
+    encoder = Encoder(
+        backbone, recipe.image_size, compute.device, compute.precision, mirror=recipe.mirror, grid=recipe.grid
+    )
     watch = Watch(dataset, encoder, recipe)
     if method.relabel is not None:
         batches.prelude = Relabelling(run, method, batches, encoder, recipe, world)
@@ -291,6 +291,7 @@ def model_card(
         "std": list(views.STD),
         "people": people,
         "mirror": recipe.mirror,
+        "grid": recipe.grid,
         "init": recipe.init,
         "device": compute.device.kind,
         "precision": compute.precision,

@@ -30,6 +30,7 @@ class _Few:
     def __init__(self, batches: FaceBatches, steps: int, compute: Compute, watch: Watch) -> None:
         self._batches, self._compute, self._watch = batches, compute, watch
         self.batch_size, self.steps, self.prelude = batches.batch_size, steps, batches.prelude
+        self.faces = steps * batches.batch_size
         self.asked: list[float] = []
         self.looking = self.looked_at = 0.0  # seconds of a look at the result, and when it ended
 

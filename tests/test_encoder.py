@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from facessl import checkpoints, config, runs
+from facessl import checkpoints, config, registry, runs, views
 from facessl.encoder import Encoder, unit_rows
 from facessl.errors import ModelError
 from facessl.finetuning import finetune
@@ -106,3 +106,33 @@ def test_a_face_and_its_mirror_image_have_one_embedding() -> None:
     np.testing.assert_allclose(encoder.embed(faces), by_hand, atol=1e-6)
     encoder.mirror = False
     assert not np.allclose(encoder.embed(faces), encoder.embed(turned), atol=1e-3)
+
+
+def test_an_embedding_keeps_where_things_are() -> None:
+    """Two maps of ResNet18, read stage by stage, averaged by hand at 2 × 2 places, each of length 1."""
+    encoder = Encoder.untrained("resnet18", {"stages": 3}, 64, seed=0, device="cpu", grid=2)
+    encoder.precision, encoder.mirror = "fp32", False
+    faces = pictures(2)
+    network = encoder.backbone.eval()
+    with torch.inference_mode():
+        x = views.to_input(views.plain(faces, 64))
+        for name in ("conv1", "bn1", "relu", "maxpool", "layer1"):
+            x = getattr(network, name)(x)
+        maps = [x := network.layer2(x), network.layer3(x)]
+    by_hand = []
+    for found in maps:
+        half = found.shape[-1] // 2
+        corners = [found[..., i : i + half, j : j + half].mean((2, 3)) for i in (0, half) for j in (0, half)]
+        flat = torch.stack(corners, dim=2).flatten(1)
+        by_hand.append(flat / flat.norm(dim=1, keepdim=True))
+    np.testing.assert_allclose(encoder.descriptors(faces), torch.cat(by_hand, 1).numpy(), atol=1e-5)
+    assert encoder.descriptors(faces[:0]).shape == (0, (128 + 256) * 4)
+    encoder.grid = 0
+    assert encoder.descriptors(faces).shape == (2, 256)
+
+
+@pytest.mark.parametrize("name", registry.names("backbones"))
+def test_every_backbone_can_be_described_by_place(name: str) -> None:
+    encoder = Encoder.untrained(name, {}, 48, seed=0, device="cpu", grid=3)
+    found = encoder.embed(pictures(2))
+    assert found.shape[0] == 2 and np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)

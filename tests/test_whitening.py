@@ -41,8 +41,11 @@ def test_nonsense_is_refused() -> None:
             whitening.fit(features, directions)
 
 
-def test_the_directions_of_many_pixels_are_found_by_chance_and_are_those_there_are() -> None:
+def test_the_directions_of_many_pixels_are_found_by_chance_and_are_those_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Five strong directions in 3,000 dimensions: what is left of the faces are those five, of unit variance."""
+    monkeypatch.setattr(whitening, "_MOST_EXACT", 100)
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(200, 5))
     directions = np.linalg.qr(rng.normal(size=(3000, 5)))[0]
@@ -65,3 +68,18 @@ def test_few_faces_of_many_features_are_whitened_by_the_same_map() -> None:
     by_hand = (new - features.mean(axis=0)) @ vectors[:, ::-1][:, :6] / np.sqrt(values[::-1][:6])
     found = whitening.fit(features.astype(np.float32), 6)(new)
     assert np.allclose(np.abs(found), np.abs(by_hand), atol=1e-4)
+
+
+def test_an_attenuated_whitening_leaves_the_strong_a_little_of_their_lead() -> None:
+    features = skewed()
+    variances = PCA(4).fit(features).explained_variance_
+    for power in (0.0, 0.5, 1.0):
+        found = whitening.fit(features, 4, power=power)(features).var(axis=0, ddof=1)
+        np.testing.assert_allclose(found, variances ** (1 - power), rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40)])
+def test_few_faces_and_few_features_are_both_taken_apart_exactly(shape: tuple[int, int]) -> None:
+    features = np.random.default_rng(1).normal(size=shape) @ np.diag(np.linspace(3, 1, shape[1]))
+    expected = PCA(9, whiten=True, svd_solver="full").fit_transform(features)
+    np.testing.assert_allclose(np.abs(whitening.fit(features, 9)(features)), np.abs(expected), atol=1e-3)

@@ -1,6 +1,7 @@
 """Networks without a head. A plug-in here exports ``build(options, weights) -> nn.Module``.
 
-The module maps (N, 3, H, W) normalised images to (N, feature_dim) features and has the attribute
-``feature_dim``. ``weights`` is None (from nothing) or the path of torchvision's ImageNet file, which the
-plug-in's ``IMAGENET_FILE`` names. torch is imported inside ``build``.
+The module maps (N, 3, H, W) normalised images to (N, feature_dim) features and has the attributes
+``feature_dim``, and ``maps``: the modules whose outputs (N, C, h, w) say where in the picture what was found, for a
+description that keeps it; none where the features themselves do. ``weights`` is None (from nothing) or the path of
+torchvision's ImageNet file, which the plug-in's ``IMAGENET_FILE`` names. torch is imported inside ``build``.
 """

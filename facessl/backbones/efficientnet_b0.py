@@ -35,4 +35,5 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
         _imagenet.load(network, weights)
     network.feature_dim = network.classifier[1].in_features
     network.classifier = nn.Identity()
+    network.maps = (network.features[5], network.features[7])  # 1/16 and 1/32 of the picture's side
     return network

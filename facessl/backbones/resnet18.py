@@ -57,4 +57,5 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
         setattr(network, f"layer{stage}", nn.Identity())
     network.feature_dim = network.fc.in_features >> (4 - options.stages)
     network.fc = nn.Identity()
+    network.maps = tuple(getattr(network, f"layer{stage}") for stage in (options.stages - 1, options.stages))
     return network

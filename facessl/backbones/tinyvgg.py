@@ -45,6 +45,7 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
         nn.Flatten(),
     )
     network.feature_dim = hidden * _GRID**2
+    network.maps = ()  # its features are a map
     return network
 
 

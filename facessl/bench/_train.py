@@ -188,7 +188,7 @@ class Watched:
 
     def __init__(self, batches: Batches, device: str, warm_up: int, steps: int) -> None:
         self.batch_size, self.steps = batches.batch_size, 2 * (warm_up + steps) + 1
-        self.prelude = batches.prelude
+        self.faces, self.prelude = batches.faces, batches.prelude
         self.stretches: list[Stretch] = []
         self._batches, self._warm_up, self._part = batches, warm_up, warm_up + steps
         self._timeline = Timeline(device)
