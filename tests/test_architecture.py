@@ -12,7 +12,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "errors kept",
     "registry",
     "config devices distributed images neighbours",
-    "runs detection duplicates quality metrics significance whitening views losses optimisers sources backbones",
+    "runs detection duplicates quality metrics mistakes significance whitening views losses optimisers sources backbones",
     "edits turns methods presets",
     "dataset jobs",
     "comparison checkpoints baselines evaluation gallery overview pairs suspects verification",

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _BINS = 40
 
 
-def confusion(matrix: np.ndarray | Sequence[Sequence[int]], people: Sequence[str]) -> "Figure":
+def confusion(
+    matrix: np.ndarray | Sequence[Sequence[int]], people: Sequence[str], shown: Sequence[int] | None = None
+) -> "Figure":
     """Return who was taken for whom; the colour is the share of the right person's photos.
 
     Every cell that is not empty can be clicked: its point carries ``customdata = [right label, answered label,
@@ -23,13 +25,18 @@ def confusion(matrix: np.ndarray | Sequence[Sequence[int]], people: Sequence[str
     Args:
         matrix: Shape (P, P), photos by [right person][answer].
         people: The P names.
+        shown: Labels of the people to draw, in this order; None draws all. Shares stay those of all photos.
     """
     from plotly import graph_objects as go
 
-    counts = np.asarray(matrix)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    every = np.asarray(matrix)
+    labels = list(range(len(people))) if shown is None else [int(label) for label in shown]
+    names = [people[label] for label in labels]
+    photos = every.sum(axis=1)[labels]
+    counts = every[np.ix_(labels, labels)]
+    shares = counts / np.maximum(photos[:, None], 1)
     cells = [(int(i), int(j), int(counts[i, j])) for i, j in np.argwhere(counts)]
-    few = len(people) <= NAMED_UP_TO
+    few = len(names) <= NAMED_UP_TO
     figure = go.Figure(go.Heatmap(
         z=shares.astype(np.float32), zmin=0, zmax=1, showscale=False, hoverinfo="skip", xgap=int(few), ygap=int(few),
         colorscale=[[0, "rgba(44, 143, 153, 0.04)"], [1, "rgba(44, 143, 153, 0.9)"]],
@@ -37,31 +44,35 @@ def confusion(matrix: np.ndarray | Sequence[Sequence[int]], people: Sequence[str
     # Plotly selects points and not heat-map cells, so an invisible point lies on each.
     figure.add_scatter(
         x=[j for _, j, _ in cells], y=[i for i, _, _ in cells], mode="markers", showlegend=False,
-        customdata=[list(cell) for cell in cells],
+        customdata=[[labels[i], labels[j], number] for i, j, number in cells],
         hovertext=[
-            f"{escape(people[i])} {'named rightly' if i == j else f'taken for {escape(people[j])}'}: "
-            f"{photos} of {counts[i].sum()}"
-            for i, j, photos in cells
+            f"{escape(names[i])} {'named rightly' if i == j else f'taken for {escape(names[j])}'}: "
+            f"{number} of {photos[i]}"
+            for i, j, number in cells
         ],
         hovertemplate="%{hovertext}<extra></extra>",
-        marker={"size": _cell_pixels(len(people)), "symbol": "square", "opacity": 0, "color": ACCENT},
+        marker={"size": _cell_pixels(len(names)), "symbol": "square", "opacity": 0, "color": ACCENT},
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
-    layout(figure, height=int(min(640, 180 + 34 * len(people))), hovermode="closest", clickmode="event+select")
+    layout(figure, height=int(min(640, 180 + 34 * len(names))), hovermode="closest", clickmode="event+select")
     if few:
-        # Annotations, because the text of points fades when one of them is selected.
-        figure.update_layout(annotations=[
-            {"x": j, "y": i, "text": str(photos), "showarrow": False,
-             "font": {"color": "#ffffff" if shares[i, j] > 0.45 else GREY}}
-            for i, j, photos in cells
-        ])  # fmt: skip
-        figure.update_xaxes(tickangle=-40)
-    name_axis(figure.update_yaxes, people if few else [], title="right person")
-    name_axis(figure.update_xaxes, people if few else [], title="answer")
-    edges = [-0.5, len(people) - 0.5]
+        _write_counts(figure, cells, shares)
+    name_axis(figure.update_yaxes, names if few else [], title="right person")
+    name_axis(figure.update_xaxes, names if few else [], title="answer")
+    edges = [-0.5, len(names) - 0.5]
     figure.update_xaxes(range=edges)
     figure.update_yaxes(range=edges[::-1])
     return figure
+
+
+def _write_counts(figure: "Figure", cells: Sequence[tuple[int, int, int]], shares: np.ndarray) -> None:
+    """Write each cell's photos into it: annotations, because the text of points fades when one is selected."""
+    figure.update_layout(annotations=[
+        {"x": j, "y": i, "text": str(photos), "showarrow": False,
+         "font": {"color": "#ffffff" if shares[i, j] > 0.45 else GREY}}
+        for i, j, photos in cells
+    ])  # fmt: skip
+    figure.update_xaxes(tickangle=-40)
 
 
 def similarity_bars(candidates: Sequence[tuple[str, float]], threshold: float) -> "Figure":
