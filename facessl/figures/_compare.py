@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from facessl.figures._look import ABOVE, BELOW, GREY, NAMED_UP_TO, PALETTE, layout, look, name_axis
+from facessl.figures._below import layout_above_legend, legend_name
+from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, look, name_axis
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -16,7 +17,6 @@ Rows = Sequence[Mapping[str, Any]]
 By = Literal["epoch", "time"]
 _MINUTES_FROM = 300  # seconds from which a time axis counts in minutes
 _HOURS_FROM = 4 * 3600
-_LEGEND_ABOVE = 4  # names that fit above a chart; more go below it, where there is room
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -51,12 +51,12 @@ def overlaid_curves(runs: Mapping[str, Rows], field: str, title: str, *, by: By 
     for number, (name, (xs, ys)) in enumerate(lines.items()):
         dash = _DASHES[number // len(PALETTE) % len(_DASHES)]  # when the colours are used up
         figure.add_scatter(
-            x=[float(f"{x / divisor:.6g}") for x in xs], y=ys, name=escape(name, quote=False), mode="lines+markers",
+            x=[float(f"{x / divisor:.6g}") for x in xs], y=ys, name=legend_name(name), mode="lines+markers",
             line={"color": look(number)["color"], "width": 2.5, "dash": dash}, marker={"size": 6},
             hovertemplate="%{y:.1f} %",
         )  # fmt: skip
-    layout(figure, height=_height(320, len(lines)), hovermode="x unified" if by == "epoch" else "closest",
-           legend=_legend(len(lines)), showlegend=True)  # fmt: skip
+    hovermode = "x unified" if by == "epoch" else "closest"
+    layout_above_legend(figure, height=330, hovermode=hovermode)
     figure.update_xaxes(title="epoch" if by == "epoch" else f"time trained, {unit}", showgrid=False, rangemode="tozero")
     if by == "epoch":
         figure.update_xaxes(dtick=1 if last <= 10 else None, unifiedhovertitle={"text": "after epoch %{x}"})
@@ -77,7 +77,7 @@ def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str,
     from plotly import graph_objects as go
 
     figure = go.Figure()
-    named = len(points) <= len(PALETTE)
+    named = len(points) <= len(PALETTE)  # more would all be legend; pointing says which is which
     for number, point in enumerate(points):
         share = round(100 * point.share, 3)
         mark = {
@@ -85,8 +85,8 @@ def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str,
             "symbol": "diamond-open" if point.how.startswith("frozen") else "circle",
         }
         figure.add_scatter(
-            x=[float(f"{point.cost:.6g}")], y=[share], mode="markers", name=escape(point.name, quote=False),
-            marker={**mark, "size": 13, "line": {"width": 2, "color": mark["color"]}},
+            x=[float(f"{point.cost:.6g}")], y=[share], mode="markers", name=legend_name(point.name),
+            showlegend=named, marker={**mark, "size": 13, "line": {"width": 2, "color": mark["color"]}},
             error_y={"type": "data", "symmetric": False, "array": [round(100 * point.high - share, 3)],
                      "arrayminus": [round(share - 100 * point.low, 3)], "thickness": 1.5, "width": 4},
             hovertemplate=f"{escape(point.name, quote=False)}<br>{escape(point.how)}, %{{y:.1f}} % "
@@ -94,11 +94,10 @@ def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str,
         )  # fmt: skip
     if plain is not None:
         line = {"dash": "dash", "width": 2, "color": GREY}
-        text = {"text": f"{escape(plain[0], quote=False)} {100 * plain[1]:.1f} %", "xanchor": "left", "x": 0,
-                "yanchor": "bottom"}  # fmt: skip
-        figure.add_hline(100 * plain[1], line=line, annotation=text)
-    layout(figure, height=_height(380, len(points) if named else 0), hovermode="closest", showlegend=named)
-    figure.update_layout(legend={**BELOW, "y": -0.2})
+        # Named in the legend: written along the line, the name lies on a mark that is near it.
+        name = legend_name(f"{plain[0]}, {100 * plain[1]:.1f} %")
+        figure.add_hline(100 * plain[1], line=line, name=name, showlegend=True)
+    layout_above_legend(figure, height=390, hovermode="closest")
     figure.update_xaxes(title=title, type="log", dtick=1 if _decades(points) > 1 else None, exponentformat="none",
                         separatethousands=True)  # fmt: skip
     figure.update_yaxes(title="right, %")
@@ -139,12 +138,12 @@ def _dumbbells(
     marks = ((names[0], first, PALETTE[0], "circle", 15), (names[1], second, PALETTE[1], "diamond", 10))
     for name, values, colour, symbol, size in marks:  # the second is smaller: where they meet, both are seen
         figure.add_scatter(
-            x=values.round(2).tolist(), y=places, mode="markers", name=escape(name, quote=False),
+            x=values.round(2).tolist(), y=places, mode="markers", name=legend_name(name),
             marker={"color": colour, "symbol": symbol, "size": size},
             customdata=[[escape(who, quote=False), int(n)] for who, n in zip(people, photos, strict=True)],
             hovertemplate="%{customdata[0]}: %{x:.0f} % of %{customdata[1]}<extra></extra>",
         )  # fmt: skip
-    layout(figure, height=120 + 30 * len(people), legend=ABOVE, showlegend=True, hovermode="closest")
+    layout_above_legend(figure, height=120 + 30 * len(people), hovermode="closest")
     name_axis(figure.update_yaxes, people, range=[len(people) - 0.4, -0.6])
     figure.update_xaxes(title="photos found, %", range=[-4, 104])
     return figure
@@ -160,7 +159,7 @@ def _differences(
     for name, rows, colour in ((names[0], gain > 0, PALETTE[0]), (names[1], gain < 0, PALETTE[1])):
         where = np.flatnonzero(rows)
         figure.add_bar(
-            x=where.tolist(), y=gain[where].round(2).tolist(), name=f"{escape(name, quote=False)} finds more",
+            x=where.tolist(), y=gain[where].round(2).tolist(), name=legend_name(f"{name} finds more"),
             marker={"color": colour, "line": {"width": 0}},
             customdata=[
                 [escape(people[i], quote=False), round(float(first[i])), round(float(second[i])), int(photos[i])]
@@ -169,7 +168,7 @@ def _differences(
             hovertemplate="%{customdata[0]}: %{customdata[1]} % against %{customdata[2]} % of %{customdata[3]}"
             "<extra></extra>",
         )  # fmt: skip
-    layout(figure, height=360, legend=ABOVE, showlegend=True, hovermode="closest", bargap=0.1, barmode="overlay")
+    layout_above_legend(figure, height=370, hovermode="closest", bargap=0.1, barmode="overlay")
     figure.update_xaxes(title="people", showticklabels=False, showgrid=False, range=[-0.6, len(people) - 0.4])
     reach = max(10.0, 1.08 * float(np.abs(gain).max(initial=0)))
     figure.update_yaxes(title="difference, points", range=[-reach, reach], zeroline=True, zerolinecolor=GREY)
@@ -192,15 +191,6 @@ def _unit_of_time(longest: float) -> tuple[int, str]:
     if longest < _MINUTES_FROM:
         return 1, "s"
     return (60, "min") if longest < _HOURS_FROM else (3600, "h")
-
-
-def _legend(lines: int) -> dict[str, Any]:
-    return ABOVE if lines <= _LEGEND_ABOVE else {**BELOW, "y": -0.22}
-
-
-def _height(chart: int, lines: int) -> int:
-    """Return the pixels of a chart whose legend, a line of it each at worst, stands below."""
-    return chart + (26 * lines if lines > _LEGEND_ABOVE else 0)
 
 
 def _decades(points: Sequence[Point]) -> float:

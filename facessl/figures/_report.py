@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from facessl.figures._look import BELOW, PALETTE, layout, look
+from facessl.figures._below import layout_above_legend, legend_name
+from facessl.figures._look import PALETTE, layout, look
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _BAND = 0.16  # opacity: bands lie over each other
-_LINE_OF_LEGEND = 26  # pixels
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -43,11 +43,11 @@ def _lines(chart: Mapping[str, Any]) -> "Figure":
     for number, line in enumerate(lines):
         dash = _DASHES[number // len(PALETTE) % len(_DASHES)]
         figure.add_scatter(
-            x=line["x"], y=line["y"], name=escape(line["name"], quote=False), mode="lines+markers",
+            x=line["x"], y=line["y"], name=legend_name(line["name"]), mode="lines+markers",
             legendgroup=line["name"], marker={"size": 7},
             line={"color": look(number)["color"], "width": 2.5, "dash": dash}, hovertemplate="%{y:.4~g}",
         )  # fmt: skip
-    _finish(figure, chart, len(lines), hovermode="x unified")
+    _finish(figure, chart, hovermode="x unified")
     xs = [x for line in lines for x in line["x"] if isinstance(x, int | float)]
     if xs and min(xs) > 0 and max(xs) / min(xs) >= 20:  # shares of labels: 1, 5, 10 … 100 %
         ticks = sorted(set(xs))
@@ -81,10 +81,10 @@ def _bars(chart: Mapping[str, Any]) -> "Figure":
             }  # fmt: skip
         figure.add_bar(
             x=[escape(x, quote=False) if isinstance(x, str) else x for x in line["x"]], y=line["y"],
-            name=escape(line["name"], quote=False), marker={"color": look(number)["color"], "line": {"width": 0}},
+            name=legend_name(line["name"]), marker={"color": look(number)["color"], "line": {"width": 0}},
             hovertemplate=f"%{{x}}, {escape(line['name'], quote=False)}: %{{y:.4~g}}<extra></extra>", **more,
         )  # fmt: skip
-    _finish(figure, chart, len(chart["lines"]), hovermode="closest", barmode="group", bargap=0.25)
+    _finish(figure, chart, hovermode="closest", barmode="group", bargap=0.25)
     figure.update_xaxes(type="category")
     figure.update_yaxes(rangemode="tozero")
     return figure
@@ -121,10 +121,10 @@ def _name(update_axes: Any, names: Sequence[Any], **more: Any) -> None:
     update_axes(tickvals=list(range(len(texts))), ticktext=texts, showgrid=False, **more)
 
 
-def _finish(figure: "Figure", chart: Mapping[str, Any], lines: int, **more: Any) -> None:
-    legend = {**BELOW, "y": -0.2}
-    layout(figure, height=380 + (_LINE_OF_LEGEND * lines if lines > 1 else 0), legend=legend, showlegend=lines > 1,
-           **more)  # fmt: skip
+def _finish(figure: "Figure", chart: Mapping[str, Any], **more: Any) -> None:
+    if len(chart["lines"]) == 1:
+        figure.update_traces(showlegend=False)  # the title says what it is
+    layout_above_legend(figure, height=390, **more)
     figure.update_xaxes(title=escape(chart.get("x_title", ""), quote=False))
     figure.update_yaxes(title=escape(chart.get("y_title", ""), quote=False))
 

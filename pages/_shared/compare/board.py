@@ -133,7 +133,7 @@ def table(scores: Sequence[Score], measure: str) -> None:
     number = st.column_config.NumberColumn
     st.dataframe(
         columns, hide_index=True, row_height=_row_height(rows), height="content" if len(rows) <= 12 else 560,
-        alt=f"Runs and plain methods by {measure}",
+        alt=f"Runs and plain methods by {measure}", placeholder="–",
         column_config={
             "What": st.column_config.TextColumn(width="medium"),
             measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),

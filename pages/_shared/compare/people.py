@@ -14,7 +14,6 @@ from pages._shared.compare.judged import Judged
 from pages._shared.words import count, plain
 
 _PAIR = "pair"  # in the link
-_CHART_NAME = 40  # characters of a name in a legend of two
 
 
 def two_models(runs: Sequence[Run], named: dict[str, str]) -> None:
@@ -83,11 +82,7 @@ def by_person(one: Judged, other: Judged, names: tuple[str, str]) -> None:
         f"Of {count(len(people), 'person', 'people')} with test photos, the first model finds {better} more often, the "
         f"second {worse}; for {len(people) - better - worse} they do the same."
     )
-    short = tuple(name if len(name) <= _CHART_NAME else f"{name[: _CHART_NAME - 1]}…" for name in names)
-    if short[0] == short[1]:
-        short = ("first model", "second model")
-    chart(figures.recall_of_two(people, first, second, photos, (short[0], short[1])), key="compare-recall",
-          name="recall by person")  # fmt: skip
+    chart(figures.recall_of_two(people, first, second, photos, names), key="compare-recall", name="recall by person")
     percent = st.column_config.NumberColumn(format="%.0f %%")
     order = np.argsort(-np.abs(first - second), kind="stable")
     st.dataframe(
