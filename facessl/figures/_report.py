@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _BAND = 0.16  # opacity: bands lie over each other
+_BAR = 0.5  # opacity: the interval in the full colour stands out on the bar, light and dark
+_PALE, _DEEP = (
+    "#e3f1f2",
+    "#0d5f68",
+)  # of a heat map's cells, the same in light and dark, so that numbers are read on both
+_WHITE_FROM = 0.72  # so deep that white letters read better than dark ones
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -61,8 +67,8 @@ def _band(figure: "Figure", line: Mapping[str, Any], colour: str) -> None:
     around = [line["x"][i] for i in known]
     figure.add_scatter(
         x=around + around[::-1], y=[line["high"][i] for i in known] + [line["low"][i] for i in reversed(known)],
-        fill="toself", fillcolor=_faint(colour), line={"width": 0}, mode="lines", hoverinfo="skip", showlegend=False,
-        legendgroup=line["name"],
+        fill="toself", fillcolor=_faint(colour, _BAND), line={"width": 0}, mode="lines", hoverinfo="skip",
+        showlegend=False, legendgroup=line["name"],
     )  # fmt: skip
 
 
@@ -71,17 +77,18 @@ def _bars(chart: Mapping[str, Any]) -> "Figure":
 
     figure = go.Figure()
     for number, line in enumerate(chart["lines"]):
+        colour = look(number)["color"]
         more: dict[str, Any] = {}
         if _has_interval(line):
             ends = list(zip(line["y"], line["low"], line["high"], strict=True))
             more["error_y"] = {
-                "type": "data", "symmetric": False, "thickness": 1.5, "width": 4,
+                "type": "data", "symmetric": False, "thickness": 2, "width": 5, "color": colour,
                 "array": [None if None in (y, high) else high - y for y, _, high in ends],
                 "arrayminus": [None if None in (y, low) else y - low for y, low, _ in ends],
             }  # fmt: skip
         figure.add_bar(
             x=[escape(x, quote=False) if isinstance(x, str) else x for x in line["x"]], y=line["y"],
-            name=legend_name(line["name"]), marker={"color": look(number)["color"], "line": {"width": 0}},
+            name=legend_name(line["name"]), marker={"color": _faint(colour, _BAR), "line": {"width": 0}},
             hovertemplate=f"%{{x}}, {escape(line['name'], quote=False)}: %{{y:.4~g}}<extra></extra>", **more,
         )  # fmt: skip
     _finish(figure, chart, hovermode="closest", barmode="group", bargap=0.25)
@@ -96,17 +103,17 @@ def _heat(chart: Mapping[str, Any]) -> "Figure":
     rows = [[None if value is None else float(value) for value in row] for row in chart["z"]]
     known = [value for row in rows for value in row if value is not None]
     low, high = min([0.0, *known]), max([*known, 1e-9])
+    deep = _WHITE_FROM * (high - low)
     columns, names = list(range(len(chart["x"]))), list(range(len(chart["y"])))
     figure = go.Figure(go.Heatmap(
         x=columns, y=names, z=rows, zmin=low, zmax=high, showscale=False, xgap=2, ygap=2, hoverongaps=False,
-        colorscale=[[0, "rgba(44, 143, 153, 0.04)"], [1, "rgba(44, 143, 153, 0.85)"]],
+        colorscale=[[0, _PALE], [1, _DEEP]],
         hovertemplate="%{z:.4~g}<extra></extra>",
     ))  # fmt: skip
     figure.update_layout(annotations=[
         {"x": column, "y": row, "text": "–" if value is None else f"{value:.2f}" if high <= 2 else f"{value:.0f}",
          "showarrow": False,
-         # Deep cells take white; on the others the page's own colour is read, light or dark.
-         **({"font": {"color": "#ffffff"}} if value is not None and value - low > 0.55 * (high - low) else {})}
+         **({} if value is None else {"font": {"color": "#ffffff" if value - low > deep else "#14171a"}})}
         for row, values in enumerate(rows) for column, value in enumerate(values)
     ])  # fmt: skip
     layout(figure, height=130 + 44 * len(names))
@@ -135,6 +142,6 @@ def _has_interval(line: Mapping[str, Any]) -> bool:
     return any(low is not None and high is not None for low, high in ends)
 
 
-def _faint(colour: str) -> str:
+def _faint(colour: str, opacity: float) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, {_BAND})"
+    return f"rgba({red}, {green}, {blue}, {opacity})"

@@ -47,6 +47,7 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
     rows = table["rows"]
     st.dataframe(
         columns, hide_index=True, key=key, height="content" if len(rows) <= 15 else 560, alt=table["title"],
+        placeholder="–",
         column_config={
             column: st.column_config.NumberColumn(format="%.1f %%") for column in accuracies if column in columns
         },
@@ -81,9 +82,9 @@ def spread_out(table: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str]:
             columns[column] = [_text(value) for value in values] if _is_mixed(values) else values
             continue
         columns[column] = [value["share"] * 100 if _is_number(value) else None for value in values]
-        columns[f"{column}, 95 %"] = [_interval(value) for value in values]
+        columns[f"{column} · 95 % interval"] = [_interval(value) for value in values]
         if varied := [part for part in _SAID if part not in common]:
-            columns[f"{column}, on what"] = [_of_what(value, varied) for value in values]
+            columns[f"{column} · how"] = [_of_what(value, varied) for value in values]
     return columns, f"All accuracies: {_of_what(common, list(common))}." if common else ""
 
 
