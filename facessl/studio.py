@@ -74,7 +74,7 @@ class Studio:
     def __init__(self, workspace: Path | None = None) -> None:
         self.workspace = (workspace or config.default_workspace()).resolve()
         self._device: DeviceInfo | None = None
-        self._kept = Kept({"clusters": 64, "likeness": 64})
+        self._kept = Kept({"clusters": 64, "likeness": 64, "opinions": 256})
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._reading = threading.Lock()  # a zip has one reading position
@@ -321,6 +321,17 @@ class Studio:
 
         run = self.run(run_id)
         return self._kept.get(("encoder", run.id, _stamp(run.path / "model.json")), lambda: Encoder.from_run(run.path))
+
+    def opinions(self, run_id: str, face: int) -> list[tuple[str, float]]:
+        """Return whom a classifier run takes a face of its set for: everybody, likeliest first, with the softmax share.
+
+        Raises:
+            FaceSSLError: The run has left no model.
+        """
+        run, encoder = self.run(run_id), self.encoder(run_id)
+        faces = self.dataset(run.config["recipe"]["dataset"]).faces
+        key = ("opinions", run.id, _stamp(run.path / "model.json"), str(face))
+        return self._kept.get(key, lambda: encoder.opinions(faces[face][None], len(encoder.people))[0])
 
     def gallery(self, run_id: str) -> "Gallery":
         """Return the known faces of a trained run, kept in memory."""

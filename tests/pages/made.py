@@ -56,23 +56,33 @@ def pretrained(workspace: Path) -> Run:
 
 def finetuned(workspace: Path, title: str, *, right: int, **settings: object) -> Run:
     """Write a fine-tuning that names ``right`` of the 6 test photos; the last ones are taken for the next person."""
+    dataset = open_dataset(workspace, "tiny")
+    labels = dataset.labels(dataset.rows("test"))
+    return answered(workspace, title, np.where(np.arange(6) < right, labels, (labels + 1) % 3), **settings)
+
+
+def answered(
+    workspace: Path, title: str, answers: np.ndarray, probability: float | np.ndarray = 0.9, **settings: object
+) -> Run:
+    """Write a fine-tuning that gave these names, (N,) labels, to the N test photos of the set."""
     run = make_run(workspace, "finetune", title, **settings)
     dataset = open_dataset(workspace, "tiny")
-    test = dataset.rows("test")
+    test, people = dataset.rows("test"), len(dataset.people)
     labels = dataset.labels(test)
-    answers = np.where(np.arange(6) < right, labels, (labels + 1) % 3)
-    judged = evaluation.classification(labels, np.eye(3)[answers], dataset.people)
+    judged = evaluation.classification(labels, np.eye(people)[answers], dataset.people)
     for epoch in (1, 2):
         run.log_metrics(epoch=epoch, train_loss=1.0, train_top1=0.5, val_loss=1.0, val_top1=0.1 * epoch)
+    photos = len(test)
     plain = [
-        {"name": name, "top1": n / 6, "photos": 6, "low": wilson_interval(n, 6)[0], "high": wilson_interval(n, 6)[1]}
+        {"name": name, "top1": n / 6, "photos": photos, "low": low, "high": high}
         for name, n in BASELINES.items()
+        for low, high in [wilson_interval(n * photos // 6, photos)]
     ]
     report = {"people": dataset.people, "report": judged.pop("report"), "confusion": judged.pop("confusion")}
     runs.write_json(run.path / "report.json", {**report, "baselines": plain})
     runs.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": judged})
     runs.write_json(run.path / "model.json", {})
-    table = pd.DataFrame({"face": test, "label": labels, "predicted": answers, "probability": 0.9})
+    table = pd.DataFrame({"face": test, "label": labels, "predicted": answers, "probability": probability})
     table.to_parquet(run.path / "predictions.parquet", index=False)
     return run
 

@@ -1,13 +1,17 @@
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from facessl import jobs
 from facessl.config import FinetuneRecipe, build
 from facessl.runs import Run
 from facessl.studio import Studio
-from tests.pages.made import finetuned, make_run, open_page, pretrained, tiny_set, words
+from tests.pages.made import answered, finetuned, make_run, open_page, pretrained, tiny_set, words
+from tests.tiny import make_set
 
 
 @pytest.fixture
@@ -24,6 +28,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return asked
 
 
+def captions(app: AppTest) -> list[str]:
+    """Return what stands below the faces of the page's only grid."""
+    grids = [element.proto for element in app.main if element.type == "bidi_component"]
+    return [face["caption"] for grid in grids for face in json.loads(grid.json)["faces"]]
+
+
 def test_without_faces_it_leads_to_data(empty_workspace: Path) -> None:
     app = open_page("finetune")
     assert not app.exception
@@ -31,8 +41,6 @@ def test_without_faces_it_leads_to_data(empty_workspace: Path) -> None:
 
 
 def test_a_set_without_names_cannot_be_learnt(empty_workspace: Path) -> None:
-    from tests.tiny import make_set
-
     make_set(empty_workspace, people=1)
     app = open_page("finetune")
     assert not app.exception
@@ -44,7 +52,7 @@ def test_from_a_run_its_network_and_size_are_taken_over(empty_workspace: Path, s
     parent = pretrained(empty_workspace)
     app = open_page("finetune")
     app.select_slider(key="finetune-share").set_value(0.1).run()
-    app.button(key="FormSubmitter:finetune-form-Start").click().run()
+    app.button(key="finetune-start").click().run()
     assert not app.exception
     (settings,) = started
     assert settings["label_fraction"] == 0.1
@@ -64,7 +72,7 @@ def test_from_nothing_a_network_is_chosen_and_frozen_is_said(
     app.selectbox(key="finetune-backbone").set_value("tinyvgg").run()
     app.segmented_control(key="finetune-mode").set_value("frozen").run()
     assert "stays as it is" in words(app)
-    app.button(key="FormSubmitter:finetune-form-Start").click().run()
+    app.button(key="finetune-start").click().run()
     assert not app.exception
     assert started[0]["init"] == "scratch"
     assert started[0]["backbone"] == "tinyvgg"
@@ -92,12 +100,99 @@ def test_a_clicked_cell_shows_its_photos(empty_workspace: Path) -> None:
     app = open_page("finetune")
     # The two photos of Person 2 were called Person 0; without a click the most frequent mistake is shown.
     assert app.selectbox(key=f"finetune-mistake-{run.id}").value == (2, 0)
-    assert app.html[0].value.count("<img") == app.html[0].value.count(">Person 0, 90 %<") == 2
+    assert captions(app) == ["Person 2\ncalled Person 0, 90 %"] * 2
+    assert "**2 of 6 test photos** got a wrong name" in words(app)
+    assert "Person 2 was taken for Person 0: 2 of 2 photos" in words(app)
     app.session_state[f"finetune-confusion-{run.id}"] = {"selection": {"points": [{"customdata": [1, 1, 2]}]}}
     app.run()
     assert not app.exception
     assert app.selectbox(key=f"finetune-mistake-{run.id}").value == (1, 1)
-    assert app.html[0].value.count(">Person 1, 90 %<") == 2
+    assert captions(app) == ["Person 1\nrightly named, 90 %"] * 2
+
+
+def test_a_row_of_the_list_shows_its_photos(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = finetuned(empty_workspace, "Three of six", right=3)  # Person 1 once and Person 2 twice get a wrong name
+    app = open_page("finetune")
+    listed = next(table.value for table in app.dataframe if "Taken for" in table.value)
+    assert listed.values.tolist() == [["Person 2", "Person 0", 2, 2], ["Person 1", "Person 2", 1, 2]]
+    app.session_state[f"finetune-confusion-{run.id}-list"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    app.run()
+    assert not app.exception
+    assert captions(app) == ["Person 1\ncalled Person 2, 90 %"]
+    app.selectbox(key=f"finetune-person-{run.id}").set_value(0).run()
+    assert not app.exception
+    listed = next(table.value for table in app.dataframe if "Taken for" in table.value)
+    assert listed.values.tolist() == [["Person 2", "Person 0", 2, 2]]  # all that has to do with Person 0
+
+
+def test_the_report_is_a_table_of_numbers_whose_row_shows_photos(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = finetuned(empty_workspace, "Four of six", right=4)
+    app = open_page("finetune")
+    app.session_state["finetune-result-next"] = "Person by person"
+    app.run()
+    report = next(table.value for table in app.dataframe if "Recall" in table.value)
+    # Person 0 got both of theirs and the two of Person 2; Person 1 both and nobody else's.
+    assert report.values.tolist() == [
+        ["Person 2", 0.0, 0.0, 0.0, 2],
+        ["Person 0", 50.0, 100.0, pytest.approx(200 / 3), 2],
+        ["Person 1", 100.0, 100.0, 100.0, 2],
+    ]
+    assert "precision 50.0 %, recall 66.7 %, F1 55.6 %" in words(app)
+    assert app.metric[3].label == "macro-F1"
+    assert app.metric[3].value == "55.6 %"
+    app.session_state[f"finetune-people-{run.id}"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    app.run()
+    assert not app.exception
+    assert captions(app) == ["Person 0\nrightly named, 90 %"] * 2
+
+
+def test_many_people_stay_readable(empty_workspace: Path) -> None:
+    make_set(empty_workspace, people=62, photos=20, unnamed=0)
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(62), 2)
+    answers = np.where(rng.random(124) < 0.7, labels, rng.integers(0, 62, 124))
+    run = answered(empty_workspace, "Sixty-two", answers)
+    app = open_page("finetune")
+    assert not app.exception
+    assert f"**{(labels != answers).sum()} of 124 test photos**" in words(app)
+    assert "Shown are 24 of 62 people" in words(app)
+    listed = next(table.value for table in app.dataframe if "Taken for" in table.value)
+    assert listed["Photos"].sum() == (labels != answers).sum()
+    assert listed["Photos"].is_monotonic_decreasing
+    right, given = app.selectbox(key=f"finetune-mistake-{run.id}").value
+    assert len(captions(app)) == ((labels == right) & (answers == given)).sum() == listed["Photos"][0]
+
+
+def test_where_every_answer_is_right_it_says_so(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = finetuned(empty_workspace, "All right", right=6)
+    app = open_page("finetune")
+    assert not app.exception
+    assert any("Every test face got its right name" in box.value for box in app.success)
+    assert app.selectbox(key=f"finetune-mistake-{run.id}").value == (0, 0)
+
+
+def test_the_run_from_nothing_is_laid_over(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    parent = pretrained(empty_workspace)
+    frozen = finetuned(empty_workspace, "From nothing, frozen", right=2, mode="frozen")
+    nothing = finetuned(empty_workspace, "From nothing", right=2)
+    run = finetuned(empty_workspace, "From the run", right=4, init=parent.id)
+    app = open_page("finetune")
+    assert not app.exception
+    assert app.selectbox(key="finetune-run").value == run.id
+    over = app.selectbox(key=f"finetune-over-{run.id}")
+    assert over.value == nothing.id
+    assert "The run from nothing had 20.0 % after epoch 2" in words(app)
+    over.set_value(frozen.id).run()
+    assert "The run laid over had 20.0 % after epoch 2" in words(app)
+    over.set_value("nothing").run()
+    assert "had 20.0 %" not in words(app)
+    # From nothing is the yardstick itself: there is nothing to lay over it unasked.
+    app.selectbox(key="finetune-run").set_value(nothing.id).run()
+    assert app.selectbox(key=f"finetune-over-{nothing.id}").value == "nothing"
 
 
 def test_a_failed_run_says_why_and_can_be_resumed(empty_workspace: Path) -> None:
@@ -126,4 +221,4 @@ def test_a_running_one_shows_its_curve_and_can_be_stopped(empty_workspace: Path)
 def test_trained_runs_of_the_studio_are_shown(trained_workspace: Path) -> None:
     app = open_page("finetune")
     assert not app.exception
-    assert len(app.metric) == 3
+    assert [metric.label for metric in app.metric] == ["top-1", "top-3", "top-5", "macro-F1"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from facessl.config import PretrainRecipe
+from facessl.config import RECIPES
 from facessl.errors import FaceSSLError
 from facessl.runs import ACTIVE, CHANGEABLE, RESUMABLE, Run, Status
 from pages._shared.backend import studio
@@ -176,7 +176,7 @@ def go_on(run: Run, status: Status) -> None:
     recipe = run.config["recipe"]
     key = f"go-on-{run.id}-{len(run.config.get('changes', []))}"
     with st.expander("Go on with other settings", icon=":material/forward:"), st.form(key, border=False):
-        values = recipe_form(PretrainRecipe, key=key, defaults=recipe, show=CHANGEABLE)
+        values = recipe_form(RECIPES[run.kind], key=key, defaults=recipe, show=CHANGEABLE)
         st.caption("It goes on from where it is; what it has learnt stays.")
         pressed = st.form_submit_button("Go on with these", icon=":material/play_arrow:")
     if not pressed:
