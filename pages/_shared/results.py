@@ -83,7 +83,7 @@ def verdict(network: Score, baselines: Sequence[Score]) -> tuple[bool, str]:
     gap = (network.share - best.share) * 100
     overlap = network.low <= best.high and best.low <= network.high
     doubt = (
-        f" With {count(network.photos, 'test photo')} the 95 % intervals overlap, so this is not settled."
+        f" With {count(network.photos, f'{network.split} photo')} the 95 % intervals overlap, so this is not settled."
         if overlap
         else ""
     )

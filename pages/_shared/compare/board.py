@@ -61,7 +61,7 @@ def who_wins(networks: Sequence[Score], dataset: str) -> None:
         f"named rightly ({percent(best.share)}, 95 % interval {percent(best.low, 0)} to {percent(best.high, 0)}, "
         f"{best.how}, {of_labels(best)})."
     )
-    text = " ".join(part for part in (first, plain(against_plain), against_next(ranked)) if part)
+    text = " ".join(part for part in (first, against_plain, against_next(ranked)) if part)
     (st.success if leads else st.warning)(text, icon=":material/balance:")
 
 
@@ -88,7 +88,7 @@ def who_recognises(scores: Sequence[Score]) -> None:
     leads, against = results.verdict(best, [s for s in scores if s.how == _PLAIN and s.run == best.run])
     text = (
         f"**{plain(best.name)}** recognises faces best: {percent(best.share)} of {count(best.photos, 'val photo')} lie "
-        f"next to the right person ({best.how}). {plain(against)}"
+        f"next to the right person ({best.how}). {against}"
     )
     (st.success if leads else st.warning)(text, icon=":material/balance:")
 

@@ -1,0 +1,146 @@
+"""The parts of the Compare page one by one: what a run cost, whose answers can be paired, what is marked, reports."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from facessl.significance import mcnemar
+from pages._shared.compare import judged, report
+from pages._shared.compare.cost import cost_of
+from pages._shared.compare.side import setting_name, unusual
+from tests.pages.made import finetuned, make_run, tiny_set
+
+# -- cost --------------------------------------------------------------------------------------------------------
+
+
+def trained(workspace: Path, kind: str, seconds: list[float], steps: int, **settings: Any) -> Any:
+    run = make_run(workspace, kind, "of the tests", **settings)
+    for epoch, spent in enumerate(seconds, start=1):
+        run.log_metrics(epoch=epoch, seconds=spent)
+    run.update(step=steps, steps=steps)
+    run.resolved(batch_size=16)
+    return run
+
+
+def test_a_run_costs_what_it_and_all_it_began_from_cost(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    first = trained(empty_workspace, "pretrain", [10, 20], steps=8)
+    second = trained(empty_workspace, "pretrain", [5], steps=2, init=first.id)
+    last = trained(empty_workspace, "finetune", [1, 2], steps=3, init=second.id)
+    assert cost_of(first).seconds == 30
+    assert cost_of(last).seconds == 38
+    assert cost_of(last).images == 16 * (8 + 2 + 3)
+    assert not cost_of(last).imagenet
+
+
+def test_a_cost_that_nobody_knows_is_not_made_up(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    first = trained(empty_workspace, "pretrain", [10], steps=8)
+    last = trained(empty_workspace, "finetune", [1], steps=3, init=first.id)
+    borrowed = trained(empty_workspace, "finetune", [1], steps=3, init="imagenet")
+    assert cost_of(make_run(empty_workspace, "finetune", "without figures")).seconds is None
+    assert cost_of(borrowed).seconds == 1 and cost_of(borrowed).imagenet
+    (first.path).rename(first.path.with_name(".gone"))
+    assert cost_of(last).seconds is None and cost_of(last).images is None
+
+
+# -- two models --------------------------------------------------------------------------------------------------
+
+
+def test_answers_are_paired_only_on_the_same_photos_of_the_same_people(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    first, second = (finetuned(empty_workspace, title, right=right) for title, right in (("a", 6), ("b", 3)))
+    test = judged.tested(first, second)
+    assert test is not None and (test.only_first, test.only_second, test.both) == (3, 0, 3)
+    path = second.path / "predictions.parquet"
+    table = pd.read_parquet(path)
+    table.iloc[::-1].to_parquet(path, index=False)  # in another order they are the same photos
+    assert judged.tested(first, second) == test
+    table.iloc[:5].to_parquet(path, index=False)
+    assert judged.tested(first, second) is None
+
+
+def test_a_person_called_otherwise_since_is_not_the_same_person(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    first = finetuned(empty_workspace, "before", right=6)
+    one = judged.judged(first)
+    assert one is not None
+    renamed = judged.Judged(one.faces, one.labels, one.answers, ("Ada", *one.people[1:]))
+    reordered = judged.Judged(one.faces, 2 - one.labels, 2 - one.answers, one.people[::-1])
+    assert not one.same_photos_as(renamed)
+    assert one.same_photos_as(reordered)  # the same names behind other numbers
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (7, 3, "7 photos only A got right, 3 only B: this can be chance (p = 0.34)."),
+        (1, 12, "1 photo only A got right, 12 only B: this is hardly chance (p = 0.0034)."),
+        (0, 60, "0 photos only A got right, 60 only B: this is hardly chance (p < 0.0001)."),
+        (0, 0, "A and B got the same 4 photos right and wrong: there is no difference."),
+    ],
+)
+def test_a_test_is_said_in_plain_words(first: int, second: int, said: str) -> None:
+    right = [True] * first + [False] * second + [True] * 4
+    other = [False] * first + [True] * second + [True] * 4
+    assert judged.said(mcnemar(np.array(right), np.array(other)), "A", "B") == said
+
+
+# -- settings ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_unlike_most_is_marked() -> None:
+    assert unusual(["20", "20", "40"]) == {"40"}
+    assert unusual(["20", "40"]) == {"20", "40"}  # nobody leads
+    assert unusual(["20", "20"]) == set()
+
+
+def test_a_nested_setting_says_where_it_belongs() -> None:
+    assert setting_name("views.hue") == "Hue (views)"
+    assert setting_name("options.temperature") == "Temperature"
+    assert setting_name("seed") == "Seed"
+
+
+# -- reports -----------------------------------------------------------------------------------------------------
+
+
+def accuracy(share: float, how: str = "frozen", photos: int = 155) -> dict[str, Any]:
+    return {"share": share, "low": share - 0.05, "high": share + 0.05, "photos": photos, "split": "test", "how": how}
+
+
+TABLE: dict[str, Any] = {
+    "title": "Theirs and ours", "note": "", "columns": ["What", "Theirs", "Ours", "Seeds"], "rows": [
+        {"What": "Transfer", "Theirs": "0.71", "Ours": accuracy(0.9, "fine-tuned"), "Seeds": 3},
+        {"What": "SimCLR", "Theirs": None, "Ours": accuracy(0.8), "Seeds": 5},
+        {"What": "ImageNet", "Theirs": None, "Ours": "no weights here", "Seeds": None},
+    ],
+}  # fmt: skip
+
+
+def test_an_accuracy_becomes_a_number_with_its_interval_and_what_all_share_is_said_once() -> None:
+    columns, said = report.spread_out(TABLE)
+    assert columns["Ours"] == [pytest.approx(90), pytest.approx(80), None]
+    assert columns["Ours · 95 % interval"] == ["85.0 % – 95.0 %", "75.0 % – 85.0 %", "no weights here"]
+    assert columns["Ours · how"] == ["fine-tuned", "frozen", ""]
+    assert columns["Seeds"] == [3, 5, None]
+    assert said == "All accuracies: on test, 155 photos."
+
+
+def test_where_photos_differ_each_row_says_how_many() -> None:
+    rows = [{"What": "a", "Ours": accuracy(0.9)}, {"What": "b", "Ours": accuracy(0.8, photos=1200)}]
+    columns, said = report.spread_out({"title": "t", "columns": ["What", "Ours"], "rows": rows})
+    assert columns["Ours · how"] == ["155 photos", "1,200 photos"]
+    assert said == "All accuracies: frozen, on test."
+
+
+def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:
+    rows = list(csv.DictReader(io.StringIO(report.as_csv(TABLE))))
+    assert rows[0]["Ours share"] == "0.9" and rows[0]["Ours photos"] == "155" and rows[0]["Ours split"] == "test"
+    assert float(rows[1]["Ours low"]) == pytest.approx(0.75)
+    assert rows[2]["Ours share"] == "" and rows[2]["Ours how"] == "no weights here"
+    assert [row["Theirs"] for row in rows] == ["0.71", "", ""]
