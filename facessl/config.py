@@ -248,7 +248,7 @@ class FinetuneRecipe(TrainRecipe):
     """A classifier learns from the few labels there are."""
 
     mode: Literal["finetune", "frozen"] = Field(
-        "finetune", description="Train the whole network, or only a linear layer on its frozen features."
+        "finetune", description="Train the whole network, or only a linear layer on its frozen embeddings."
     )
     label_fraction: float = Field(
         1.0, gt=0, le=1, description="Share of each person's train labels used (at least one)."
@@ -263,7 +263,7 @@ class FinetuneRecipe(TrainRecipe):
     def _a_linear_layer_learns_otherwise(cls, given: Any) -> Any:
         """A linear layer on cached features bears larger steps and needs more epochs, which cost it nothing."""
         if isinstance(given, dict) and given.get("mode") == "frozen":
-            return {"learning_rate": 1e-2, "weight_decay": 0.0, "epochs": 60, **given}
+            return {"learning_rate": 1e-2, "weight_decay": 1e-3, "epochs": 60, **given}
         return given
 
 

@@ -57,6 +57,7 @@ class Encoder:
     classifier: nn.Module | None = None
     people: tuple[str, ...] = ()  # whom the classifier's outputs stand for
     mirror: bool = False  # an embedding is made of the face and its mirror image
+    linear_probe: bool = False  # the classifier is a linear layer on embeddings; else it reads the backbone's features
     grid: int = 0  # places a side at which an embedding keeps where things are; 0: the backbone's own features
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -87,8 +88,10 @@ class Encoder:
         if own := _below("whitening", weights):
             whitening = Whitening(own["mean"].numpy(), own["matrix"].numpy())
         precision = card["precision"] if card["device"] == info.kind else "fp32"
-        people, mirror, grid = tuple(card["people"]), card.get("mirror", False), card.get("grid", 0)
-        return cls(backbone, card["image_size"], info, precision, whitening, classifier, people, mirror, grid)
+        return cls(
+            backbone, card["image_size"], info, precision, whitening, classifier, tuple(card["people"]),
+            mirror=card.get("mirror", False), grid=card.get("grid", 0), linear_probe=card.get("linear_probe", False),
+        )  # fmt: skip
 
     @classmethod
     def untrained(
@@ -177,8 +180,18 @@ class Encoder:
         """Return the embeddings of faces whose descriptors are known."""
         return unit_rows(descriptors if self.whitening is None else self.whitening(descriptors))
 
+    def classified(self, faces: np.ndarray) -> np.ndarray:
+        """Return what the classifier reads of faces (N, S, S, 3) uint8, shape (N, D) float32.
+
+        A linear probe reads embeddings, stretched so that each of their E numbers is about 1 large.
+        """
+        if not self.linear_probe:
+            return self.features(faces)
+        rows = self.embed(faces)
+        return rows * np.float32(np.sqrt(rows.shape[1]))
+
     def classify(self, features: np.ndarray) -> np.ndarray:
-        """Return the classifier's outputs for ``features``, shape (N, people) float32.
+        """Return the classifier's outputs for what ``classified`` gave, shape (N, people) float32.
 
         Raises:
             ModelError: The model was pre-trained only and knows no names.
@@ -191,7 +204,7 @@ class Encoder:
 
     def logits(self, faces: np.ndarray) -> np.ndarray:
         """Return the classifier's outputs for faces (N, S, S, 3) uint8; see ``classify``."""
-        return self.classify(self.features(faces))
+        return self.classify(self.classified(faces))
 
     def opinions(self, faces: np.ndarray, top: int = 3) -> list[list[tuple[str, float]]]:
         """Return for each face the classifier's ``top`` (person, softmax share); empty without a classifier."""

@@ -30,6 +30,7 @@ from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 from facessl.pretraining import model_card
 from facessl.runs import Run
+from facessl.whitening import Whitening
 
 _WATCHED_FACES = 1024  # train accuracy is measured on so many unchanged faces at most
 
@@ -60,12 +61,14 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     supervised = registry.load("methods", "supervised")
     people = tuple(dataset.people)
     encoder = Encoder(
-        backbone, recipe.image_size, compute.device, compute.precision, people=people, mirror=recipe.mirror
-    )
+        backbone, recipe.image_size, compute.device, compute.precision, people=people, mirror=recipe.mirror,
+        grid=recipe.grid, linear_probe=recipe.mode == "frozen",
+    )  # fmt: skip
     batches: FaceBatches | FeatureBatches
     if recipe.mode == "frozen":
-        run.update(message="Computing the features of the frozen network.")
-        features = torch.from_numpy(encoder.features(dataset.faces[rows])).to(compute.device.kind)
+        run.update(message="Computing the embeddings of the frozen network.")
+        encoder.whitening = _whitening(recipe, dataset, encoder)
+        features = torch.from_numpy(encoder.classified(dataset.faces[rows])).to(compute.device.kind)
         method = supervised.build(_Features(features.shape[1]), supervised.Options(), len(dataset.people))
         targets = torch.from_numpy(labels).to(compute.device.kind)
         batches = FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
@@ -133,7 +136,7 @@ class Watch:
 
     def _measure(self, split: str, rows: np.ndarray) -> tuple[float, float]:
         if split not in self._features or not self.cached:
-            self._features[split] = self.encoder.features(self.dataset.faces[rows])
+            self._features[split] = self.encoder.classified(self.dataset.faces[rows])
         logits = self.encoder.classify(self._features[split])
         labels = torch.from_numpy(self.dataset.labels(rows))
         scores = torch.from_numpy(logits)
@@ -162,12 +165,11 @@ def _finish(
         "people": dataset.people, "report": report, "confusion": confusion, "baselines": baseline_rows,
     })  # fmt: skip
     _store_predictions(run.path, test, labels, logits)
-    faces = dataset.rows("unlabelled", "train")  # no names needed, so also those whose names were not used
-    if recipe.whiten and len(faces) > 1:
-        fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
-        encoder.whitening = whitening.fit(encoder.descriptors(dataset.faces[fitted]), recipe.whiten)
+    if recipe.mode == "finetune":  # a linear probe has learnt from whitened embeddings
+        encoder.whitening = _whitening(recipe, dataset, encoder)
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
     card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
+    card["linear_probe"] = encoder.linear_probe
     checkpoints.save_model(run.path, encoder.weights(), card)
     trained = [row for row in run.metrics() if row["epoch"] > 0]
     return {
@@ -180,6 +182,13 @@ def _finish(
         "metrics": figures,
         "baselines": baseline_rows,
     }
+
+
+def _whitening(recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder) -> Whitening | None:
+    """Return the whitening of the embeddings, fitted without names: also on faces whose names are not used."""
+    faces = dataset.rows("unlabelled", "train")
+    fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
+    return whitening.of_embeddings(encoder.descriptors(dataset.faces[fitted]), recipe.whiten)
 
 
 def _store_predictions(folder: Path, rows: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> None:

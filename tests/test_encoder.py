@@ -136,3 +136,19 @@ def test_every_backbone_can_be_described_by_place(name: str) -> None:
     encoder = Encoder.untrained(name, {}, 48, seed=0, device="cpu", grid=3)
     found = encoder.embed(pictures(2))
     assert found.shape[0] == 2 and np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+
+
+def test_a_linear_probe_reads_embeddings(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    settings = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "epochs": 2, "device": "cpu", "threads": 1}
+    run = runs.create(
+        tmp_path, "finetune", config.build(config.FinetuneRecipe, {**settings, "mode": "frozen"}), title=""
+    )
+    finetune(run, tmp_path)
+    encoder = Encoder.from_run(run.path, "cpu")
+    faces = pictures(3)
+    layer = encoder.classifier
+    rows = torch.from_numpy(encoder.embed(faces))
+    by_hand = layer(rows * rows.shape[1] ** 0.5).detach().numpy()
+    np.testing.assert_allclose(encoder.logits(faces), by_hand, atol=1e-5)
+    assert encoder.whitening is not None and rows.shape[1] == layer.in_features == len(encoder.whitening.matrix)
