@@ -1,6 +1,9 @@
 """What a run cost: the training time and the images it saw, with those of the runs that it began from."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
 
 from facessl.errors import RunError
 from facessl.runs import Run
@@ -19,9 +22,10 @@ class Cost:
 def cost_of(run: Run) -> Cost:
     """Return what a run and all that it builds on cost."""
     config = run.config
-    measured = [row["seconds"] for row in run.metrics() if row.get("seconds") is not None]
+    curve = run.path / "metrics.jsonl"
+    seconds = _seconds(str(curve), curve.stat().st_mtime_ns) if curve.exists() else None
     batch, steps = config.get("resolved", {}).get("batch_size"), run.status().step
-    own = Cost(sum(measured) if measured else None, batch * steps if batch and steps else None)
+    own = Cost(seconds, batch * steps if batch and steps else None)
     init = config["recipe"].get("init", "scratch")
     if init == "scratch":
         return own
@@ -31,6 +35,13 @@ def cost_of(run: Run) -> Cost:
         before = cost_of(studio().run(init))
     except RunError:
         return Cost(None, None)
-    seconds = None if own.seconds is None or before.seconds is None else own.seconds + before.seconds
+    total = None if own.seconds is None or before.seconds is None else own.seconds + before.seconds
     images = None if own.images is None or before.images is None else own.images + before.images
-    return Cost(seconds, images, before.imagenet)
+    return Cost(total, images, before.imagenet)
+
+
+@st.cache_data(show_spinner=False, max_entries=2000)
+def _seconds(curve: str, changed: int) -> float | None:
+    """Return the seconds of all epochs in a curve; of hundreds of runs, reading them each time would take seconds."""
+    measured = [row["seconds"] for row in Run(Path(curve).parent).metrics() if row.get("seconds") is not None]
+    return sum(measured) if measured else None

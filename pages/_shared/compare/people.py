@@ -1,5 +1,7 @@
 """Two models on the same test photos: is the difference real, and who gains or loses by it, person by person."""
 
+import csv
+import io
 import zlib
 from collections.abc import Sequence
 
@@ -83,19 +85,32 @@ def by_person(one: Judged, other: Judged, names: tuple[str, str]) -> None:
         f"second {worse}; for {len(people) - better - worse} they do the same."
     )
     chart(figures.recall_of_two(people, first, second, photos, names), key="compare-recall", name="recall by person")
-    percent = st.column_config.NumberColumn(format="%.0f %%")
+    table(people, first, second, photos, names)
+
+
+def table(
+    people: Sequence[str], first: np.ndarray, second: np.ndarray, photos: np.ndarray, names: tuple[str, str]
+) -> None:
+    """Show the recalls of two models, shape (P,) in 0-1, as numbers that sort; the greatest differences come first."""
     order = np.argsort(-np.abs(first - second), kind="stable")
+    rows = {
+        "Person": [people[i] for i in order],
+        "Test photos": photos[order],
+        "First": 100 * first[order],
+        "Second": 100 * second[order],
+        "Difference": 100 * (first - second)[order],
+    }
+    percent = st.column_config.NumberColumn(format="%.0f %%")
     st.dataframe(
-        {
-            "Person": [people[i] for i in order],
-            "Test photos": photos[order],
-            "First": 100 * first[order],
-            "Second": 100 * second[order],
-            "Difference": 100 * (first - second)[order],
-        },
-        hide_index=True, height="content" if len(people) <= 12 else 420, alt="Recall of each person by both models",
+        rows, hide_index=True, height="content" if len(people) <= 12 else 420, alt="Recall of each person by both",
         column_config={
             "First": percent, "Second": percent,
             "Difference": st.column_config.NumberColumn(format="%+.0f", help="Points; above 0 the first finds more."),
         },
     )  # fmt: skip
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["Person", "Test photos", *(f"Recall of {name}, %" for name in names)])
+    writer.writerows(zip(rows["Person"], rows["Test photos"], rows["First"], rows["Second"], strict=True))
+    st.download_button("Download as CSV", text.getvalue(), file_name="recall-by-person.csv", mime="text/csv",
+                       icon=":material/download:", key="compare-people-csv")  # fmt: skip
