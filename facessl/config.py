@@ -256,6 +256,25 @@ class FinetuneRecipe(TrainRecipe):
     learning_rate: float = Field(3e-4, gt=0, le=10, description="Length of the optimiser's steps.")
     weight_decay: float = Field(8e-4, ge=0, le=1, description="Pull of the weights towards zero.")
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Each stage nearer the input learns at this share of the next one's rate; 1: all alike.",
+    )
+    freeze_stages: int = Field(
+        0, ge=0, le=64, description="So many of the first stages keep their weights; 0: the whole network learns."
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: the fewer photos a person has, the more each of them counts."
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of certainty given to all other people.")
+    patience: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Stop after so many epochs without a better val result, and keep the best epoch; 0: never.",
+    )
     views: ViewRecipe = Field(GENTLE_VIEWS, description="How faces are changed while learning.")
 
     @model_validator(mode="before")
@@ -263,7 +282,7 @@ class FinetuneRecipe(TrainRecipe):
     def _a_linear_layer_learns_otherwise(cls, given: Any) -> Any:
         """A linear layer on cached features bears larger steps and needs more epochs, which cost it nothing."""
         if isinstance(given, dict) and given.get("mode") == "frozen":
-            return {"learning_rate": 1e-2, "weight_decay": 1e-3, "epochs": 60, **given}
+            return {"learning_rate": 1e-2, "weight_decay": 0.0, "epochs": 60, **given}
         return given
 
 
