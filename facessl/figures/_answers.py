@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _BINS = 40
+_UPRIGHT_FROM = 10  # people whose names, written aslant, do not lie on each other on a phone
 
 
 def confusion(
@@ -72,7 +73,10 @@ def _write_counts(figure: "Figure", cells: Sequence[tuple[int, int, int]], share
          "font": {"color": "#ffffff" if shares[i, j] > 0.45 else GREY}}
         for i, j, photos in cells
     ])  # fmt: skip
-    figure.update_xaxes(tickangle=-40)
+    crowded = len(shares) > _UPRIGHT_FROM
+    figure.update_xaxes(tickangle=-90 if crowded else -40)
+    if crowded:
+        figure.update_xaxes(tickfont={"size": 12})
 
 
 def similarity_bars(candidates: Sequence[tuple[str, float]], threshold: float) -> "Figure":

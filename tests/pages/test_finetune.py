@@ -100,14 +100,14 @@ def test_a_clicked_cell_shows_its_photos(empty_workspace: Path) -> None:
     app = open_page("finetune")
     # The two photos of Person 2 were called Person 0; without a click the most frequent mistake is shown.
     assert app.selectbox(key=f"finetune-mistake-{run.id}").value == (2, 0)
-    assert captions(app) == ["Person 2\ncalled Person 0, 90 %"] * 2
+    assert captions(app) == ["Person 2\ncalled Person 0\n90 %"] * 2
     assert "**2 of 6 test photos** got a wrong name" in words(app)
     assert "Person 2 was taken for Person 0: 2 of 2 photos" in words(app)
     app.session_state[f"finetune-confusion-{run.id}"] = {"selection": {"points": [{"customdata": [1, 1, 2]}]}}
     app.run()
     assert not app.exception
     assert app.selectbox(key=f"finetune-mistake-{run.id}").value == (1, 1)
-    assert captions(app) == ["Person 1\nrightly named, 90 %"] * 2
+    assert captions(app) == ["Person 1\nrightly named\n90 %"] * 2
 
 
 def test_a_row_of_the_list_shows_its_photos(empty_workspace: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_row_of_the_list_shows_its_photos(empty_workspace: Path) -> None:
     app.session_state[f"finetune-confusion-{run.id}-list"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     app.run()
     assert not app.exception
-    assert captions(app) == ["Person 1\ncalled Person 2, 90 %"]
+    assert captions(app) == ["Person 1\ncalled Person 2\n90 %"]
     app.selectbox(key=f"finetune-person-{run.id}").set_value(0).run()
     assert not app.exception
     listed = next(table.value for table in app.dataframe if "Taken for" in table.value)
@@ -145,7 +145,7 @@ def test_the_report_is_a_table_of_numbers_whose_row_shows_photos(empty_workspace
     app.session_state[f"finetune-people-{run.id}"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     app.run()
     assert not app.exception
-    assert captions(app) == ["Person 0\nrightly named, 90 %"] * 2
+    assert captions(app) == ["Person 0\nrightly named\n90 %"] * 2
 
 
 def test_many_people_stay_readable(empty_workspace: Path) -> None:
@@ -157,7 +157,7 @@ def test_many_people_stay_readable(empty_workspace: Path) -> None:
     app = open_page("finetune")
     assert not app.exception
     assert f"**{(labels != answers).sum()} of 124 test photos**" in words(app)
-    assert "Shown are 24 of 62 people" in words(app)
+    assert "Shown are 16 of 62 people" in words(app)
     listed = next(table.value for table in app.dataframe if "Taken for" in table.value)
     assert listed["Photos"].sum() == (labels != answers).sum()
     assert listed["Photos"].is_monotonic_decreasing

@@ -13,7 +13,7 @@ from pages._shared.finetune.answers import Answers
 from pages._shared.finetune.photos import photos_grid
 from pages._shared.words import count, plain
 
-SHOWN = 24  # people in the matrix: more cannot be read
+SHOWN = 16  # people in the matrix: on a phone the names of more cannot be read
 EVERYBODY = -1
 _LISTED = 200  # confusions in the list
 

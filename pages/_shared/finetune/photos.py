@@ -39,10 +39,10 @@ def photos_grid(run: Run, dataset: FaceDataset, answers: Answers, places: np.nda
 
 
 def caption(answers: Answers, place: int) -> str:
-    """Return who a photo shows and what it was called: ``Ada`` and below it ``called Bo, 93 %``."""
+    """Return who a photo shows, what it was called and how surely, a line each."""
     right, given = answers.labels[place], answers.answers[place]
     said = "rightly named" if right == given else f"called {on_one_line(answers.people[given])}"
-    return f"{on_one_line(answers.people[right])}\n{said}, {percent(answers.shares[place], 0)}"
+    return f"{on_one_line(answers.people[right])}\n{said}\n{percent(answers.shares[place], 0)}"
 
 
 # -- one of them, large ------------------------------------------------------------------------------------------
