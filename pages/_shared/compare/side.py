@@ -175,8 +175,8 @@ def _score(run: Run, named: dict[str, str]) -> results.Score | None:
 
 
 def _notes(points: Sequence[Any], runs: int, imagenet: bool) -> list[str]:
-    notes = ["Counted with the runs that each began from, a photo once an epoch; upright lines are 95 % intervals, open "
-             "marks are frozen networks."]  # fmt: skip
+    notes = ["Counted with the runs that each began from, a photo once an epoch; upright lines are 95 % intervals, "
+             "open marks are frozen networks."]  # fmt: skip
     if imagenet:
         notes.append("What the makers of ImageNet weights spent on them is not counted.")
     if missing := runs - len(points):
