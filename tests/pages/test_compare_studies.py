@@ -1,0 +1,104 @@
+"""Studies on the Compare page: none, running, failed, finished, linked; what its runs are to the other tab."""
+
+import fcntl
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from facessl import runs
+from facessl.config import Recipe
+from facessl.runs import Run
+from tests.pages.made import APP, finetuned, open_page, tiny_set, words
+
+
+class AnyStudy(Recipe):
+    """What the page reads of a study's recipe."""
+
+    preset: str = "label_efficiency"
+    dataset: str = "tiny"
+
+
+SHARE = {"share": 0.8, "low": 0.7, "high": 0.9, "photos": 6, "split": "test", "how": "fine-tuned"}
+REPORT: dict[str, Any] = {
+    "sentences": ["Pre-training is worth *most* where labels are few.", "From 50 % on it is chance."],
+    "tables": [{"title": "By share", "note": "Of three seeds.", "columns": ["Start", "Right"],
+                "rows": [{"Start": "nothing", "Right": SHARE}, {"Start": "SimCLR", "Right": {**SHARE, "share": 0.9}}]}],
+    "charts": [{"title": "Curves", "kind": "lines", "x_title": "labels, %", "y_title": "right, %",
+                "lines": [{"name": "nothing", "x": [1, 100], "y": [10, 80], "low": [5, 70], "high": [15, 90]}]}],
+    "missing": ["ImageNet weights are not here; put them into weights."],
+}  # fmt: skip
+
+
+def study(workspace: Path, state: str, report: dict[str, Any] | None = None, **status: Any) -> Run:
+    run = runs.create(workspace, "study", AnyStudy(), title="Label efficiency of the tests")
+    run.update(state=state, **status)
+    if report:
+        runs.write_json(run.path / "report.json", report)
+    return run
+
+
+def linked(run: Run) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120).run().switch_page("pages/compare.py")
+    app.query_params["study"] = run.id
+    return app.run()
+
+
+def test_a_finished_study_answers_first_and_shows_what_it_rests_on(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = study(empty_workspace, "finished", REPORT, message="Finished.")
+    app = linked(run)
+    assert not app.exception
+    said = words(app)
+    assert "**Pre-training is worth \\*most\\* where labels are few.**" in said
+    assert said.index("Pre-training is worth") < said.index("By share")
+    assert app.dataframe[0].value["Right"].tolist() == [80, 90]
+    assert "Of three seeds. All accuracies\\: fine-tuned, on test, 6 photos." in said
+    assert "- ImageNet weights are not here; put them into weights." in said
+    assert app.query_params["study"] == run.id
+    assert app.query_params["dataset"] == "tiny"  # the link named the study alone
+
+
+def test_a_running_study_says_what_it_does_and_shows_what_there_is(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = study(empty_workspace, "running", message="3 of 20: fine-tune from nothing.", step=2, steps=20)
+    with open(run.path / "run.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        app = linked(run)
+        assert not app.exception
+        assert "Its report begins with the first step that is done." in words(app)
+        assert any(button.label == "Stop" for button in app.button)
+        runs.write_json(run.path / "report.json", REPORT)
+        assert "So far; the report grows with every step that is done." in words(app.run())
+
+
+def test_a_failed_study_says_why_keeps_its_report_and_can_go_on(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    app = linked(study(empty_workspace, "failed", REPORT, error="Step 3, fine-tune, failed: the memory is full."))
+    assert not app.exception
+    assert "Step 3, fine-tune, failed\\: the memory is full." in app.error[0].value
+    assert "By share" in words(app)
+    assert any(button.label == "Resume" for button in app.button)
+
+
+def test_a_study_that_is_gone_is_said_to_be(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    study(empty_workspace, "finished", REPORT)
+    app = AppTest.from_file(str(APP), default_timeout=120).run().switch_page("pages/compare.py")
+    app.query_params["study"] = "20260101-000000-study-gone"
+    app.run()
+    assert not app.exception
+    assert "which is not here; shown is another" in app.warning[0].value
+
+
+def test_runs_of_studies_are_left_out_until_asked_for(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = study(empty_workspace, "finished", REPORT)
+    finetuned(empty_workspace, "My own", right=3)
+    theirs = finetuned(empty_workspace, "One of the study", right=5)
+    config = runs.read_json(theirs.path / "config.json")
+    runs.write_json(theirs.path / "config.json", {**config, "group": run.id})
+    app = open_page("compare")
+    assert app.warning[0].value.startswith("**My own**") and "With the 1 run of studies" in app.toggle[0].label
+    app.toggle[0].set_value(True).run()
+    assert app.success[0].value.startswith("**One of the study** is the best network")
