@@ -3,12 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import jobs
 from facessl.config import FinetuneRecipe, build
-from facessl.runs import Run
+from facessl.runs import Run, read_json
 from facessl.studio import Studio
 from tests.pages.made import answered, finetuned, make_run, open_page, pretrained, tiny_set, words
 from tests.tiny import make_set
@@ -222,3 +223,20 @@ def test_trained_runs_of_the_studio_are_shown(trained_workspace: Path) -> None:
     app = open_page("finetune")
     assert not app.exception
     assert [metric.label for metric in app.metric] == ["top-1", "top-3", "top-5", "macro-F1"]
+
+
+def test_a_photo_opened_large_shows_whom_else_it_could_be(trained_workspace: Path) -> None:
+    run = Studio(trained_workspace).runs("finetune")[0]
+    said = pd.read_parquet(run.path / "predictions.parquet").iloc[0]
+    people = read_json(run.path / "report.json")["people"]
+    app = open_page("finetune")
+    app.session_state[f"finetune-open-{run.id}"] = int(said["face"])
+    app.run()
+    assert not app.exception
+    candidates = next(table.value for table in app.dataframe if "Share" in table.value)
+    assert candidates["Person"][0] == people[int(said["predicted"])]
+    # What the worker wrote while it judged the test part, 0-1, is what the page computes now.
+    assert candidates["Share"][0] == pytest.approx(100 * said["probability"], abs=0.5)
+    assert len(candidates) == len(people) == 4
+    assert candidates["Share"].sum() == pytest.approx(100)
+    assert candidates["Share"].is_monotonic_decreasing

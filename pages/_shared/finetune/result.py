@@ -20,7 +20,7 @@ def show_figures(run: Run) -> None:
     found = result["metrics"]
     st.subheader("On test photos", anchor=False)
     st.markdown(in_words(result, recipe))
-    grid = st.grid(4, min_column_width=170)
+    grid = st.grid(4, min_column_width=150)
     for k in (1, 3, 5):
         interval = found[f"top{k}_interval"]
         grid.cell().metric(
@@ -56,17 +56,19 @@ def plain_methods(network: results.Score, baselines: list[results.Score]) -> Non
     (st.success if leads else st.warning)(sentence, icon=":material/balance:")
     rows = sorted([network, *baselines], key=lambda score: -score.share)
     number = st.column_config.NumberColumn(format="%.1f %%")
+    table: dict[str, list[Any]] = {
+        "What": [score.name for score in rows],
+        "How": [score.how for score in rows],
+        "top-1": [score.share * 100 for score in rows],
+        "95 % interval": [f"{percent(score.low)} – {percent(score.high)}" for score in rows],
+        "macro-F1": [None if score.macro_f1 is None else score.macro_f1 * 100 for score in rows],
+        "Split": [score.split for score in rows],
+        "Photos": [score.photos for score in rows],
+    }
+    if all(score.macro_f1 is None for score in baselines):
+        del table["macro-F1"]  # runs of before it was measured for the plain methods: nothing to compare with
     st.dataframe(
-        {
-            "What": [score.name for score in rows],
-            "How": [score.how for score in rows],
-            "top-1": [score.share * 100 for score in rows],
-            "95 % interval": [f"{percent(score.low)} – {percent(score.high)}" for score in rows],
-            "macro-F1": [None if score.macro_f1 is None else score.macro_f1 * 100 for score in rows],
-            "Split": [score.split for score in rows],
-            "Photos": [score.photos for score in rows],
-        },
-        hide_index=True, row_height=44, height="content",
+        table, hide_index=True, row_height=44, height="content",
         column_config={
             "top-1": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
             "macro-F1": number,
