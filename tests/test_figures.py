@@ -38,7 +38,6 @@ def a_map(count: int, groups: int) -> Any:
 
 EVERY = {
     "loss": lambda: figures.loss_curve(ROWS, 5.5),
-    "compared": lambda: figures.compared_curves({"a": ROWS, "b": ROWS[:2]}, "val_top1", "right, %"),
     "knn": lambda: figures.knn_curve(ROWS, {"pixels": 0.3, "untrained network": 0.25}),
     "accuracy": lambda: figures.accuracy_curves(ROWS),
     "run": lambda: figures.run_curve(ROWS, {"loss": "loss"}, title="loss", smoothing=0.6, over={"other": ROWS[1:]}),
@@ -251,16 +250,6 @@ def test_colours_stand_out_in_light_and_dark(colour: str, page: str):
     weights = np.array([0.2126, 0.7152, 0.0722])
     one, other = sorted([linear(colour) @ weights, linear(page) @ weights])
     assert (other + 0.05) / (one + 0.05) > 2.2
-
-
-def test_runs_are_drawn_over_each_other_each_from_its_own_epochs():
-    figure = figures.compared_curves({"SimCLR <b>": ROWS, "From nothing": ROWS[:2]}, "val_top1", "right, %")
-    first, second = figure.data
-    assert (list(first.x), list(first.y)) == ([1, 2], [40, 50])
-    assert (list(second.x), list(second.y)) == ([1], [40])
-    assert first.name == "SimCLR &lt;b&gt;"
-    assert first.line.color != second.line.color
-    assert figure.layout.showlegend
 
 
 def test_on_a_map_of_many_people_no_legend_takes_the_room_and_pointing_says_who_it_is():

@@ -77,6 +77,13 @@ def test_by_time_a_point_lies_where_its_run_had_trained_so_long():
     assert longer.layout.xaxis.title.text == "time trained, min"
 
 
+def test_a_run_of_ten_thousand_epochs_stays_light_and_keeps_its_best():
+    rows = [{"epoch": i, "val_top1": 0.9 if i == 4321 else 0.5, "seconds": 1.0} for i in range(10_000)]
+    for by in ("epoch", "time"):
+        (line,) = figures.overlaid_curves({"long": rows}, "val_top1", "right, %", by=by).data
+        assert len(line.x) <= 1000 and max(line.y) == 90 and line.mode == "lines"
+
+
 def test_thirty_runs_have_thirty_looks():
     figure = figures.overlaid_curves({f"run {i}": ROWS for i in range(30)}, "val_top1", "right, %")
     assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 30

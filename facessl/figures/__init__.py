@@ -6,7 +6,7 @@ colour from the page, so every figure reads in light and in dark.
 
 from facessl.figures._answers import confusion, impostor_histogram, similarity_bars
 from facessl.figures._compare import Point, cost_against_accuracy, overlaid_curves, recall_of_two
-from facessl.figures._curves import accuracy_curves, compared_curves, knn_curve, loss_curve, run_curve, smoothed
+from facessl.figures._curves import accuracy_curves, knn_curve, loss_curve, run_curve, smoothed
 from facessl.figures._faces import SPLIT_COLOURS, embedding_map, photos_per_person
 from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
 from facessl.figures._report import report_chart
@@ -20,7 +20,6 @@ __all__ = [
     "SYMBOLS",
     "Point",
     "accuracy_curves",
-    "compared_curves",
     "confusion",
     "cost_against_accuracy",
     "embedding_map",

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from facessl.figures._below import layout_above_legend, legend_name
+from facessl.figures._curves import MARKED, Rows, thinned
 from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, look, name_axis
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-Rows = Sequence[Mapping[str, Any]]
 By = Literal["epoch", "time"]
 _MINUTES_FROM = 300  # seconds from which a time axis counts in minutes
 _HOURS_FROM = 4 * 3600
@@ -44,14 +44,16 @@ def overlaid_curves(runs: Mapping[str, Rows], field: str, title: str, *, by: By 
     """
     from plotly import graph_objects as go
 
-    lines = {name: _points(rows, field, by) for name, rows in runs.items()}
+    lines = {name: _measured(rows, field, by) for name, rows in runs.items()}
     last = max((x for xs, _ in lines.values() for x in xs), default=1.0)
     divisor, unit = _unit_of_time(last) if by == "time" else (1, "epoch")
     figure = go.Figure()
-    for number, (name, (xs, ys)) in enumerate(lines.items()):
+    for number, (name, measured) in enumerate(lines.items()):
         dash = _DASHES[number // len(PALETTE) % len(_DASHES)]  # when the colours are used up
+        xs, ys = thinned(*measured)
         figure.add_scatter(
-            x=[float(f"{x / divisor:.6g}") for x in xs], y=ys, name=legend_name(name), mode="lines+markers",
+            x=[float(f"{x / divisor:.6g}") for x in xs], y=ys, name=legend_name(name),
+            mode="lines+markers" if len(xs) <= MARKED else "lines",
             line={"color": look(number)["color"], "width": 2.5, "dash": dash}, marker={"size": 6},
             hovertemplate="%{y:.1f} %",
         )  # fmt: skip
@@ -175,9 +177,11 @@ def _differences(
     return figure
 
 
-def _points(rows: Rows, field: str, by: By) -> tuple[list[float], list[float]]:
+def _measured(rows: Rows, field: str, by: By) -> tuple[list[float], list[float]]:
     """Return where a figure was measured (epochs, or seconds trained up to then), and the figure in percent."""
-    xs, ys, seconds = [], [], 0.0
+    xs: list[float] = []
+    ys: list[float] = []
+    seconds = 0.0
     for row in rows:
         seconds += row.get("seconds") or 0.0
         if row.get(field) is not None:

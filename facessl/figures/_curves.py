@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from facessl.figures._look import ABOVE, ACCENT, GREY, PALETTE, SECOND, layout, look
+from facessl.figures._look import ABOVE, ACCENT, GREY, PALETTE, SECOND, layout
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Rows = Sequence[Mapping[str, Any]]
+Place = TypeVar("Place", int, float)  # along the horizontal axis
 _MOST = 1000  # points of a line: more than a screen has columns, and a browser begins to lag
-_MARKED = 60  # points up to which each has a dot of its own
+MARKED = 60  # points up to which each has a dot of its own
 _FAINT = 0.25
 
 
@@ -99,25 +100,6 @@ def accuracy_curves(rows: Rows) -> "Figure":
     return _curves(rows, {"train_top1": "train", "val_top1": "validation"}, scale=100, title="right, %")
 
 
-def compared_curves(runs: Mapping[str, Rows], field: str, title: str) -> "Figure":
-    """Return one figure of several runs over the epochs, in percent, a line a run.
-
-    Args:
-        runs: What a run is called -> its rows, with ``epoch`` and ``field`` in 0-1; rows without it are left out.
-        field: Which figure.
-        title: Of the vertical axis.
-    """
-    figure = _lines(
-        [
-            _Line(name, look(number)["color"], *_points(rows, field, 100))
-            for number, (name, rows) in enumerate(runs.items())
-        ],
-        title=title, last=max((row["epoch"] for rows in runs.values() for row in rows), default=1),
-    )  # fmt: skip
-    figure.update_layout(showlegend=True)
-    return figure
-
-
 def smoothed(values: Sequence[float], weight: float) -> list[float]:
     """Return the exponential moving average of a line: each value, and what came before it times ``weight``.
 
@@ -167,7 +149,7 @@ def _points(rows: Rows, field: str, scale: float) -> tuple[list[int], list[float
     return [epoch for epoch, _ in measured], [float(f"{value:.6g}") for _, value in measured]
 
 
-def _thinned(epochs: list[int], values: list[float]) -> tuple[list[int], list[float]]:
+def thinned(epochs: list[Place], values: list[float]) -> tuple[list[Place], list[float]]:
     """Return at most ``_MOST`` points of a line: the ends, and of each stretch the highest and the lowest."""
     if len(epochs) <= _MOST:
         return epochs, values
@@ -201,8 +183,8 @@ def _lines(lines: Sequence[_Line], *, title: str, last: int, smoothing: float = 
 
 
 def _add(figure: "Figure", line: _Line, name: str, **more: Any) -> None:
-    epochs, values = _thinned(line.epochs, line.values)
-    marked = len(epochs) <= _MARKED and not more
+    epochs, values = thinned(line.epochs, line.values)
+    marked = len(epochs) <= MARKED and not more
     figure.add_scatter(
         x=epochs, y=values, name=escape(name), mode="lines+markers" if marked else "lines",
         line={"color": line.colour, "width": 3 if marked else 2}, marker={"size": 7},
