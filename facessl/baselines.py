@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from facessl import views
-from facessl.metrics import wilson_interval
+from facessl.metrics import macro_f1, wilson_interval
 from facessl.neighbours import nearest
 
-_COMPONENTS = 150  # of 100, 150 and 200 the best compromise of SVM and LDA on 6 and on 62 real people
+_COMPONENTS = 150  # of 100, 150 and 200 the best compromise of SVM and LDA on 6 and on 62 real people; see docs/LOG.md
 _BLOCK_FACES = 1024
+_WHITENED_FACES = 4096  # of those that a whitening may be fitted on are enough
+_PROBE_DECAY = 1e-3  # that of a linear layer on frozen features, see config.FinetuneRecipe
 
 # Train rows (N, D), their labels (N,), test rows (M, D) -> answers (M,)
 Method = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -25,6 +27,7 @@ class BaselineScore:
 
     name: str
     top1: float  # share of the test faces, 0-1
+    macro_f1: float  # 0-1, every person counted alike
     photos: int  # test faces
     low: float  # 95 % Wilson interval of top1
     high: float
@@ -39,6 +42,7 @@ def score(
     *,
     seed: int,
     side: int = 64,
+    nameless: np.ndarray | None = None,
 ) -> list[BaselineScore]:
     """Fit every plain method on the train faces and judge it on the test faces.
 
@@ -49,10 +53,11 @@ def score(
         test_labels: Shape (M,), integers >= 0.
         seed: Of the randomised PCA.
         side: Faces are compared at this many pixels a side.
+        nameless: Faces (K, S, S, 3) uint8 that a whitening is fitted on, whoever they are; the train faces if None.
 
     Returns:
-        One score a method, the simplest idea first. With one person in train only majority and neighbours, and no LDA
-        where nobody has two photos that differ.
+        One score a method, the simplest idea first. With one person in train only majority and neighbours, no LDA
+        where nobody has two photos that differ, and no whitening fitted on one face.
 
     Raises:
         ValueError: There is no train or no test face.
@@ -66,6 +71,11 @@ def score(
         "1-NN on normalised pixels": _most_similar,
     }
     scores = [_judged(name, method, train, train_labels, test, test_labels) for name, method in methods.items()]
+    fitted_on = train_faces if nameless is None else nameless
+    if len(fitted_on) > 1:
+        ask = partial(_most_similar_whitened, fitted_on, side, seed)
+        parts = train_faces, train_labels, test_faces, test_labels
+        scores.append(_judged("1-NN on PCA-whitened pixels", ask, *parts))
     if len(np.unique(train_labels)) < 2:
         return scores
     start = time.perf_counter()
@@ -75,6 +85,59 @@ def score(
         judged = _judged(name, partial(_fit_and_ask, model), train, train_labels, test, test_labels)
         scores.append(replace(judged, seconds=round(judged.seconds + shared, 3)))
     return scores
+
+
+def linear(
+    name: str, train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray
+) -> BaselineScore:
+    """Judge a linear layer with softmax on features (N, D) and (M, D), each feature about 1 large.
+
+    It has what a linear layer on a frozen network is trained towards, the least cross-entropy with that decay.
+
+    Raises:
+        ValueError: There is only one person in train.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1 / (_PROBE_DECAY * len(train)), max_iter=1000)
+    return _judged(name, partial(_fit_and_ask, model), train, train_labels, test, test_labels)
+
+
+def whitened_pixels(known: np.ndarray, size: int, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what describes faces by the principal directions of other, nameless ones, each as loud as the next.
+
+    Args:
+        known: The nameless faces, shape (K, S, S, 3) uint8, two or more; of many some drawn by chance.
+        size: Side to which all are scaled first, in pixels.
+        seed: Of the draw and of the randomised PCA.
+
+    Returns:
+        A function from faces (N, S, S, 3) uint8 to unit rows (N, D) float32.
+
+    Raises:
+        ValueError: There are fewer than two nameless faces.
+
+    Reference: Turk and Pentland 1991, Eigenfaces for recognition, https://doi.org/10.1162/jocn.1991.3.1.71
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import normalize
+
+    if len(known) < 2:
+        raise ValueError(f"a whitening of pixels needs two nameless faces or more, got {len(known)}")
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(known))[:_WHITENED_FACES])
+    rows = pixel_embeddings(known[drawn], size)
+    # A direction that four faces do not support is noise, as in ``whitening``; with so many pixels only the first
+    # directions can be computed in reasonable time.
+    kept = max(1, min(_COMPONENTS, len(rows) // 4, rows.shape[1]))
+    pca = PCA(kept, whiten=True, svd_solver="randomized", random_state=seed).fit(rows)
+
+    def describe(faces: np.ndarray) -> np.ndarray:
+        if not len(faces):
+            return np.zeros((0, kept), np.float32)
+        described: np.ndarray = normalize(pca.transform(pixel_embeddings(faces, size)))
+        return described.astype(np.float32)
+
+    return describe
 
 
 def pixel_embeddings(faces: np.ndarray, size: int) -> np.ndarray:
@@ -121,10 +184,11 @@ def _judged(
     test_labels: np.ndarray,
 ) -> BaselineScore:
     start = time.perf_counter()
-    right = int(np.sum(method(train, train_labels, test) == test_labels))
+    answers = method(train, train_labels, test)
     seconds = round(time.perf_counter() - start, 3)
+    right = int(np.sum(answers == test_labels))
     low, high = wilson_interval(right, len(test))
-    return BaselineScore(name, right / len(test), len(test), low, high, seconds)
+    return BaselineScore(name, right / len(test), macro_f1(test_labels, answers), len(test), low, high, seconds)
 
 
 def _majority(rows: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -140,6 +204,13 @@ def _nearest_neighbour(rows: np.ndarray, labels: np.ndarray, test: np.ndarray) -
 
 def _most_similar(rows: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
     return labels[nearest(_normalised(test), _normalised(rows), 1)[0][:, 0]]
+
+
+def _most_similar_whitened(
+    nameless: np.ndarray, side: int, seed: int, faces: np.ndarray, labels: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    describe = whitened_pixels(nameless, side, seed)
+    return labels[nearest(describe(test), describe(faces), 1)[0][:, 0]]
 
 
 def _components(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -277,6 +277,18 @@ class FinetuneRecipe(TrainRecipe):
     )
     views: ViewRecipe = Field(GENTLE_VIEWS, description="How faces are changed while learning.")
 
+    @model_validator(mode="after")
+    def _stages_are_the_networks(self) -> Self:
+        plugin = registry.load("backbones", self.backbone)
+        stages = len(plugin.stages(self.plugin_options("backbones")))
+        if self.freeze_stages > stages:
+            raise ValueError(f"{self.backbone} has {stages} stages here, so freeze_stages is at most {stages}")
+        if self.mode == "frozen" and (self.freeze_stages or self.layer_decay < 1):
+            raise ValueError(
+                "mode frozen keeps the whole network as it is; leave freeze_stages at 0 and layer_decay at 1"
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _a_linear_layer_learns_otherwise(cls, given: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from facessl.errors import DatasetError
-from facessl.metrics import top_k, wilson_interval
+from facessl.metrics import macro_f1, top_k, wilson_interval
 
 
 def classification(labels: np.ndarray, logits: np.ndarray, people: list[str]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def classification(labels: np.ndarray, logits: np.ndarray, people: list[str]) ->
     Raises:
         DatasetError: There is no face to judge on.
     """
-    from sklearn.metrics import classification_report, confusion_matrix, f1_score
+    from sklearn.metrics import classification_report, confusion_matrix
 
     if not len(labels):
         raise DatasetError("There is no face to judge the classifier on; prepare the set with more photos a person.")
@@ -36,7 +36,6 @@ def classification(labels: np.ndarray, logits: np.ndarray, people: list[str]) ->
     report = classification_report(
         labels, answers, labels=every, target_names=people, output_dict=True, zero_division=0.0
     )
-    macro_f1 = f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0.0)
     figures: dict[str, Any] = {}
     for k, share in top_k(logits, labels, (1, 3, 5)).items():
         says = k < len(people)
@@ -44,7 +43,7 @@ def classification(labels: np.ndarray, logits: np.ndarray, people: list[str]) ->
         figures |= {f"top{k}": share if says else None, f"top{k}_interval": list(interval) if says else None}
     return {
         **figures,
-        "macro_f1": float(macro_f1),
+        "macro_f1": macro_f1(labels, answers),
         "photos": len(labels),
         "report": report,
         "confusion": confusion_matrix(labels, answers, labels=every).tolist(),

@@ -9,28 +9,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import (
-    baselines,
-    beginnings,
-    checkpoints,
-    distributed,
-    evaluation,
-    jobs,
-    registry,
-    runs,
-    training,
-    whitening,
-)
+from facessl import beginnings, distributed, jobs, judging, registry, stages, training
 from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
-from facessl.distributed import ALONE
+from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError
-from facessl.pretraining import model_card
+from facessl.methods import Method
 from facessl.runs import Run
-from facessl.whitening import Whitening
 
 _WATCHED_FACES = 1024  # train accuracy is measured on so many unchanged faces at most
 
@@ -41,7 +29,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     Of several processes the first returns it; a linear layer on frozen features is its work alone.
 
     Raises:
-        DatasetError: The set has too few named people.
+        DatasetError: The set has too few named people, or no val faces that early stopping could watch.
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: FinetuneRecipe = run.recipe()
@@ -54,36 +42,81 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     with jobs.breakable():
         dataset = open_for(run, workspace, recipe.dataset)
         backbone = beginnings.starting_backbone(recipe, workspace)
-    if len(dataset.people) < 2:
-        raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
+    _check(dataset, recipe)
     rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
-    labels = dataset.labels(rows)
-    supervised = registry.load("methods", "supervised")
-    people = tuple(dataset.people)
     encoder = Encoder(
-        backbone, recipe.image_size, compute.device, compute.precision, people=people, mirror=recipe.mirror,
-        grid=recipe.grid, linear_probe=recipe.mode == "frozen",
+        backbone, recipe.image_size, compute.device, compute.precision, people=tuple(dataset.people),
+        mirror=recipe.mirror, grid=recipe.grid, linear_probe=recipe.mode == "frozen",
     )  # fmt: skip
+    method: Method
     batches: FaceBatches | FeatureBatches
     if recipe.mode == "frozen":
-        run.update(message="Computing the embeddings of the frozen network.")
-        encoder.whitening = _whitening(recipe, dataset, encoder)
-        features = torch.from_numpy(encoder.classified(dataset.faces[rows])).to(compute.device.kind)
-        method = supervised.build(_Features(features.shape[1]), supervised.Options(), len(dataset.people))
-        targets = torch.from_numpy(labels).to(compute.device.kind)
-        batches = FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
+        method, batches = _linear_layer(run, recipe, dataset, encoder, rows, compute)
+        world = ALONE
     else:
-        method = supervised.build(backbone, supervised.Options(), len(dataset.people))
-        batches = FaceBatches(FacePool([(dataset, rows)]), labels, 1, recipe, compute, world)
+        method, batches = _network(recipe, dataset, encoder, rows, compute, world)
     encoder.classifier = method.modules["classifier"]
     watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
     # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.
     exact = compute if recipe.mode == "finetune" else dataclasses.replace(compute, precision="fp32")
     run.resolved(batch_size=batches.batch_size, **beginnings.resolved(compute, world))
-    training.fit(run, method, batches, recipe, exact, watch, world if recipe.mode == "finetune" else ALONE)
+    best = training.fit(run, method, batches, recipe, exact, watch, world)
     if not world.first:
         return {}
-    return _finish(run, recipe, dataset, encoder, rows, compute)
+    result = judging.judge(run, recipe, dataset, encoder, rows, compute)
+    return result if best is None else result | {"early_stop": best.summary(recipe.epochs)}
+
+
+def _check(dataset: FaceDataset, recipe: FinetuneRecipe) -> None:
+    if len(dataset.people) < 2:
+        raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
+    if recipe.patience and not len(dataset.rows("val")):
+        raise DatasetError(f"{dataset.name} has no val faces to stop early by; set patience to 0, or prepare it again.")
+
+
+def _linear_layer(
+    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray, compute: Compute
+) -> tuple[Method, FeatureBatches]:
+    """Return a linear layer, and the embeddings that it learns from, computed once."""
+    run.update(message="Computing the embeddings of the frozen network.")
+    encoder.whitening = judging.whitening_of(recipe, dataset, encoder)
+    features = torch.from_numpy(encoder.classified(dataset.faces[rows])).to(compute.device.kind)
+    targets = torch.from_numpy(dataset.labels(rows)).to(compute.device.kind)
+    method = _classifier(_Features(features.shape[1]), recipe, dataset, rows)
+    return method, FeatureBatches(features, targets, recipe.batch_size, recipe.seed)
+
+
+def _network(
+    recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray, compute: Compute, world: World
+) -> tuple[Method, FaceBatches]:
+    """Return the network with a classifier on it, and the faces that it learns from."""
+    stages.freeze(encoder.backbone, recipe.freeze_stages)
+    rates = stages.rate_factors(encoder.backbone, recipe.layer_decay)
+    factors = {f"backbone.{name}": factor for name, factor in rates.items()}
+    method = dataclasses.replace(_classifier(encoder.backbone, recipe, dataset, rows), factors=factors)
+    pool = FacePool([(dataset, rows)])
+    return method, FaceBatches(pool, dataset.labels(rows), 1, recipe, compute, world)
+
+
+def _classifier(backbone: nn.Module, recipe: FinetuneRecipe, dataset: FaceDataset, rows: np.ndarray) -> Method:
+    people = len(dataset.people)
+    weights = balanced(dataset.labels(rows), people) if recipe.class_weights == "balanced" else None
+    supervised = registry.load("methods", "supervised")
+    options = supervised.Options(label_smoothing=recipe.label_smoothing)
+    method: Method = supervised.build(backbone, options, people, weights=weights)
+    return method
+
+
+def balanced(labels: np.ndarray, people: int) -> list[float]:
+    """Return how much each photo of a person counts so that everybody's photos together count alike.
+
+    N / (P * n) for a person with n of the N photos of P people, as scikit-learn's "balanced"; a photo counts 1 on
+    average. 1 for somebody without a photo.
+    """
+    counts = np.bincount(labels, minlength=people)
+    shares = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    weights: list[float] = np.where(counts > 0, shares, 1.0).tolist()
+    return weights
 
 
 class _Features(nn.Module):
@@ -142,61 +175,3 @@ class Watch:
         scores = torch.from_numpy(logits)
         loss = nn.functional.cross_entropy(scores, labels).item()
         return loss, (scores.argmax(dim=1) == labels).float().mean().item()
-
-
-def _finish(
-    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray, compute: Compute
-) -> dict[str, Any]:
-    run.update(message="Judging it on the test part, once.", seconds_left=None)
-    assert encoder.classifier is not None
-    test = dataset.rows("test")
-    if not len(test):
-        raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
-    labels = dataset.labels(test)
-    logits = encoder.logits(dataset.faces[test])
-    judged = evaluation.classification(labels, logits, dataset.people)
-    side = min(recipe.image_size, 64)  # more pixels help none of the plain methods, and cost them minutes
-    plain = baselines.score(
-        dataset.faces[rows], dataset.labels(rows), dataset.faces[test], labels, seed=recipe.seed, side=side
-    )
-    confusion, report = judged.pop("confusion"), judged.pop("report")
-    baseline_rows = [vars(row) for row in plain]
-    runs.write_json(run.path / "report.json", {
-        "people": dataset.people, "report": report, "confusion": confusion, "baselines": baseline_rows,
-    })  # fmt: skip
-    _store_predictions(run.path, test, labels, logits)
-    if recipe.mode == "finetune":  # a linear probe has learnt from whitened embeddings
-        encoder.whitening = _whitening(recipe, dataset, encoder)
-    figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
-    card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
-    card["linear_probe"] = encoder.linear_probe
-    checkpoints.save_model(run.path, encoder.weights(), card)
-    trained = [row for row in run.metrics() if row["epoch"] > 0]
-    return {
-        "run": run.id,
-        "dataset": recipe.dataset,
-        "device": encoder.device.name,
-        "images_per_second": round(float(np.median([row["images_per_second"] for row in trained])), 1),
-        "mode": recipe.mode,
-        "label_fraction": recipe.label_fraction,
-        "metrics": figures,
-        "baselines": baseline_rows,
-    }
-
-
-def _whitening(recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder) -> Whitening | None:
-    """Return the whitening of the embeddings, fitted without names: also on faces whose names are not used."""
-    faces = dataset.rows("unlabelled", "train")
-    fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
-    return whitening.of_embeddings(encoder.descriptors(dataset.faces[fitted]), recipe.whiten)
-
-
-def _store_predictions(folder: Path, rows: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> None:
-    """Write ``predictions.parquet``: what the classifier said of each test face."""
-    import pandas as pd
-
-    shares = torch.from_numpy(logits).softmax(dim=1).numpy()
-    predicted = logits.argmax(axis=1)
-    certainty = shares[np.arange(len(rows)), predicted]
-    table = {"face": rows, "label": labels, "predicted": predicted, "probability": certainty}
-    pd.DataFrame(table).to_parquet(folder / "predictions.parquet", index=False)

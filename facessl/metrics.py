@@ -12,6 +12,13 @@ KNN_TEMPERATURE = 0.07  # Wu et al. 2018
 COLLAPSED = 0.05  # a smaller spread means that all faces became one point; untrained networks have 0.14 and more
 
 
+def macro_f1(labels: np.ndarray, answers: np.ndarray) -> float:
+    """Return the mean F1, 0-1, over the people who have a face here: many photos of one person do not decide it."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0.0))
+
+
 def knn_accuracy(
     train: np.ndarray,
     train_labels: np.ndarray,

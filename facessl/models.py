@@ -8,15 +8,13 @@ import numpy as np
 
 from facessl import baselines, beginnings, registry, whitening
 from facessl.config import TrainRecipe
-from facessl.encoder import Encoder, unit_rows
+from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 
 Progress = Callable[[int], None]
 
 _WITHOUT_LEARNING = ("untrained", "imagenet")  # networks as they come: of no run here
 _BLOCK = 1024  # faces that are pixels at a time
-_FITTED = 4096  # of the faces that a whitening may be fitted on are enough
-_DIRECTIONS = 150  # see docs/LOG.md; as many as the plain methods on principal components keep
 
 
 @dataclass(frozen=True)
@@ -88,22 +86,12 @@ def _pixels(faces: np.ndarray, size: int, progress: Progress) -> np.ndarray:
 
 
 def _whitened_pixels(faces: np.ndarray, known: np.ndarray, model: Model, progress: Progress) -> np.ndarray:
-    """Return pixels on the principal directions of other, nameless faces, each direction as loud as the next.
-
-    Reference: Turk and Pentland 1991, Eigenfaces for recognition, https://doi.org/10.1162/jocn.1991.3.1.71
-    """
-    from sklearn.decomposition import PCA
-
     if len(known) < 2:
         raise DatasetError("A whitening of pixels needs two nameless faces or more; prepare a set with more photos.")
-    rows = _pixels(_some(known, _FITTED, model.seed), model.image_size, lambda done: None)
-    # A direction that four faces do not support is noise, as in ``whitening``; with so many pixels only the first
-    # directions can be computed in reasonable time.
-    kept = max(1, min(_DIRECTIONS, len(rows) // 4, rows.shape[1]))
-    pca = PCA(kept, whiten=True, svd_solver="randomized", random_state=model.seed).fit(rows)
-    blocks = []
+    describe = baselines.whitened_pixels(known, model.image_size, model.seed)
+    blocks = [describe(faces[:0])]
     for start in range(0, len(faces), _BLOCK):
-        part = baselines.pixel_embeddings(np.asarray(faces[start : start + _BLOCK]), model.image_size)
-        blocks.append(unit_rows(pca.transform(part)))
+        part = describe(np.asarray(faces[start : start + _BLOCK]))
+        blocks.append(part)
         progress(start + len(part))
-    return np.concatenate(blocks) if blocks else np.zeros((0, kept), np.float32)
+    return np.concatenate(blocks)

@@ -4,7 +4,7 @@ Nothing here waits for a GPU: norms and rates stay on the device.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,8 +15,17 @@ NAMES = ("adam", "adamw", "lars", "sgd")
 MOMENTUM = 0.9  # of lars and sgd
 
 
-def build(name: str, modules: nn.Module, *, learning_rate: float, weight_decay: float) -> Optimizer:
-    """Return the optimiser of all parameters of ``modules``, which must be on their device already.
+def build(
+    name: str,
+    modules: nn.Module,
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    factors: Mapping[str, float] | None = None,
+) -> Optimizer:
+    """Return the optimiser of all parameters of ``modules`` that learn, which must be on their device already.
+
+    ``factors`` says for parameters, by name, at which share of the learning rate they learn; others do at 1.
 
     ``adam`` adds the decay of every parameter to its gradient, as Adam's paper has it. ``adamw`` takes it from the
     weights themselves, ``lars`` and ``sgd`` add it to the gradient; these three spare biases and the scales and
@@ -32,19 +41,19 @@ def build(name: str, modules: nn.Module, *, learning_rate: float, weight_decay: 
     device = next(modules.parameters()).device
     on_gpu = device.type == "cuda"
     rate = torch.tensor(learning_rate, device=device) if on_gpu else learning_rate  # a recorded graph keeps a number
+    groups = _groups(modules, weight_decay, factors or {}, spare=name != "adam")
     optimizer: Optimizer
     match name:
         case "adam":
-            optimizer = torch.optim.Adam(
-                modules.parameters(), rate, weight_decay=weight_decay, fused=True, capturable=on_gpu
-            )
+            optimizer = torch.optim.Adam(groups, rate, fused=True, capturable=on_gpu)
         case "adamw":
-            optimizer = torch.optim.AdamW(_groups(modules, weight_decay), rate, fused=True, capturable=on_gpu)
+            optimizer = torch.optim.AdamW(groups, rate, fused=True, capturable=on_gpu)
         case "lars":
-            groups = [{**group, "adapt": _is_weight(group["params"][0])} for group in _groups(modules, weight_decay)]
-            optimizer = LARS(groups, rate, momentum=MOMENTUM)
+            optimizer = LARS(
+                [{**group, "adapt": _is_weight(group["params"][0])} for group in groups], rate, momentum=MOMENTUM
+            )
         case "sgd":
-            optimizer = torch.optim.SGD(_groups(modules, weight_decay), rate, momentum=MOMENTUM, fused=True)
+            optimizer = torch.optim.SGD(groups, rate, momentum=MOMENTUM, fused=True)
         case _:
             raise ValueError(f"there is no optimiser called {name}; have {', '.join(NAMES)}")
 
@@ -56,16 +65,29 @@ def build(name: str, modules: nn.Module, *, learning_rate: float, weight_decay: 
             if "capturable" in group:
                 group["capturable"] = on_gpu
 
+    if on_gpu:
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"].clone()  # each group has its own: they may differ
     optimizer.register_load_state_dict_post_hook(as_built)
     return optimizer
 
 
-def _groups(modules: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the weights, which decay, and the rest, which does not."""
-    weights = [p for p in modules.parameters() if _is_weight(p)]
-    rest = [p for p in modules.parameters() if not _is_weight(p)]
-    groups = [{"params": weights, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+def _groups(
+    modules: nn.Module, weight_decay: float, factors: Mapping[str, float], *, spare: bool
+) -> list[dict[str, Any]]:
+    """Return the parameters that learn, those of one rate together, the slowest first.
+
+    With ``spare`` a rate has two groups: the weights, which decay, and the rest, which does not.
+    """
+    found: dict[tuple[float, bool], list[Tensor]] = {}
+    for name, parameter in modules.named_parameters():
+        if parameter.requires_grad:
+            kind = (factors.get(name, 1.0), spare and not _is_weight(parameter))
+            found.setdefault(kind, []).append(parameter)
+    return [
+        {"params": found[factor, spared], "weight_decay": 0.0 if spared else weight_decay, "factor": factor}
+        for factor, spared in sorted(found)
+    ]
 
 
 def _is_weight(parameter: Tensor) -> bool:
@@ -137,12 +159,18 @@ class LARS(Optimizer):
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Set the learning rate of all groups; where it is a tensor, in place and without waiting for the device."""
+    """Set the learning rate, of each group its share; where it is a tensor, in place and without waiting for it."""
     for group in optimizer.param_groups:
+        own = rate * group.get("factor", 1.0)  # a state written before there were factors has none
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(own)
         else:
-            group["lr"] = rate
+            group["lr"] = own
+
+
+def rate_of(optimizer: Optimizer) -> float:
+    """Return the learning rate of those who learn fastest; waits for the device."""
+    return max(float(group["lr"]) for group in optimizer.param_groups)
 
 
 def clip(parameters: Iterable[Tensor], max_norm: float) -> Tensor:

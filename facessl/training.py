@@ -19,13 +19,14 @@ from torch import Tensor
 
 from facessl import checkpoints, jobs, optimisers, runs
 from facessl.batches import Batch, Batches
-from facessl.config import TrainRecipe
+from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
 from facessl.encoder import autocast
 from facessl.errors import RunError, Stopped
 from facessl.methods import Method
 from facessl.runs import Run
+from facessl.stopping import BestEpoch
 
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
 _SAY_SECONDS = 0.5
@@ -40,8 +41,12 @@ def fit(
     compute: Compute,
     on_epoch: Callable[[int], dict[str, Any]],
     world: World = ALONE,
-) -> None:
+) -> BestEpoch | None:
     """Train ``method`` for ``recipe.epochs``, from the run's saved state if it has one.
+
+    Parameters that want no gradient stay, and modules of such alone behave as in use. A recipe with patience ends when
+    the epochs' ``val_top1`` and ``val_loss`` say so; the method then has the weights of the best epoch, which is what
+    is returned.
 
     ``on_epoch`` is asked after each epoch (counted from 1) for figures that join the epoch's row in
     ``metrics.jsonl``; with epoch 0 it is asked once before the first.
@@ -60,9 +65,13 @@ def fit(
         with jobs.saving_first(loop.save):
             if loop.epoch == 0 and loop.step == 0:
                 loop.look_at_the_untrained(on_epoch)
-            while loop.epoch < recipe.epochs:
+            while loop.epoch < recipe.epochs and not loop.over:
                 loop.one_epoch()
                 loop.finish_epoch(on_epoch)
+        if loop.best is not None and world.first:
+            loop.best.give(loop.modules)
+            run.log(loop.best.why(recipe.epochs))
+        return loop.best
 
 
 @contextlib.contextmanager
@@ -103,6 +112,8 @@ class _Loop:
     ) -> None:
         self.run, self.method, self.batches, self.recipe = run, method, batches, recipe
         self.compute, self.world = compute, world
+        patience = recipe.patience if isinstance(recipe, FinetuneRecipe) else 0
+        self.best = BestEpoch(patience) if patience else None
         device = compute.device.kind
         self.modules = method.modules.to(device)
         if world.size > 1 and device == "cuda":  # on a CPU torch has no batch norm over several processes
@@ -111,10 +122,15 @@ class _Loop:
         # What is learnt from alone: an epoch's figures come from batches of many sizes, each to be compiled anew.
         self.outputs = torch.compile(method.outputs) if recipe.compile else method.outputs
         self.optimizer = optimisers.build(
-            recipe.optimizer, self.modules, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay
+            recipe.optimizer,
+            self.modules,
+            learning_rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            factors=method.factors,
         )
         self.scaler = torch.amp.GradScaler(device, enabled=compute.precision == "fp16")
         self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
+        self.over = False  # nothing is gained any more, as ``best`` says
         self.seconds = 0.0  # of training in this epoch, without looking at the result
         self.looking = 0.0  # seconds that the last look at a result took, and keeping it
         # On the device, as nobody waits for them: sums over this epoch, and the first step that went wrong.
@@ -140,6 +156,9 @@ class _Loop:
             self.batches.prelude.restore(state["prelude"])
         self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
         self.looking = state.get("looking", 0.0)
+        if self.best is not None and "best" in state:
+            self.best.restore(state["best"])
+            self.over = self.best.over
         self.loss_sum.fill_(state["loss_sum"])
         self.norm_sum.fill_(state.get("norm_sum", 0.0))
         if (before := state.get("steps", self.batches.steps)) != self.batches.steps:
@@ -177,6 +196,8 @@ class _Loop:
         }
         if self.batches.prelude is not None:
             state["prelude"] = self.batches.prelude.state()
+        if self.best is not None:
+            state["best"] = self.best.state()
         checkpoints.save_state(self.run.path, state)
         self._saved = time.monotonic()
 
@@ -196,7 +217,7 @@ class _Loop:
         """Run what is left of the current epoch; it is not counted as finished yet."""
         if self.step == 0 and self.batches.prelude is not None:
             self.batches.prelude(self.epoch)
-        self.modules.train()
+        _set_to_learn(self.modules)
         if self.step == 0:
             self.loss_sum.zero_()
             self.norm_sum.zero_()
@@ -225,6 +246,8 @@ class _Loop:
         figures = self.figures()
         if self.world.first:
             figures |= on_epoch(done)
+            if self.best is not None:
+                self.best.hear(done, figures, self.modules)
             self.run.log_metrics(epoch=done, **figures)
             self.run.log(f"Epoch {done} of {self.recipe.epochs}: {_in_words(figures)}.")
         with self._whole:
@@ -232,7 +255,7 @@ class _Loop:
         self.save()
         self.looking = time.monotonic() - start
         self.say()
-        self.world.agree(None)
+        self.over = self.world.agree(self.best is not None and self.best.over)
 
     def _heed(self) -> float:
         """Do what a person asked for; return for how many seconds that paused the work."""
@@ -375,7 +398,7 @@ class _Loop:
         return {
             "loss": self.loss_sum.item() / steps,
             "chance": self.method.chance(self.batches.batch_size),
-            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            "learning_rate": optimisers.rate_of(self.optimizer),
             "gradient_norm": self.norm_sum.item() / steps,
             "images_per_second": round(self._speed(), 1),
             "seconds": round(self.seconds, 2),
@@ -385,6 +408,18 @@ class _Loop:
     def _speed(self) -> float:
         faces = (self.step or self.batches.steps) * self.batches.batch_size
         return faces / self.seconds if self.seconds else 0.0
+
+
+def _set_to_learn(modules: torch.nn.Module) -> None:
+    """Let modules behave as in training, but those whose weights all stay as in use.
+
+    Batch norm and dropout of a frozen stage would otherwise change what it says, though nothing in it learns.
+    """
+    modules.train()
+    for module in modules.modules():
+        own = list(module.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
 
 
 def _in_words(figures: dict[str, Any]) -> str:

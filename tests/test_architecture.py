@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (  # from the ground up; a part imports from the lines above it only
-    "errors kept",
+    "errors kept stages stopping",
     "registry",
     "config devices distributed images neighbours",
     "runs detection duplicates quality metrics mistakes significance whitening views losses optimisers sources backbones",
@@ -20,7 +20,8 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "encoder embeddings batches",
     "beginnings training recognition likeness",
     "pretraining figures models",
-    "finetuning probe seen bench",
+    "judging probe seen bench",
+    "finetuning",
     "together learnt",
     "evaluating",
     "worker demo resolve",
@@ -39,6 +40,7 @@ MAY_LOAD_TORCH = {
     "beginnings",
     "training",
     "pretraining",
+    "judging",
     "finetuning",
     "probe",
     "seen",

@@ -26,7 +26,7 @@ def by_name(*args: np.ndarray, **options: int) -> dict[str, baselines.BaselineSc
 def test_every_method_tells_clear_patterns_apart_and_majority_does_not():
     faces, labels = patterns(4, 20, noise=10)
     found = by_name(faces[::2], labels[::2], faces[1::2], labels[1::2], seed=0, side=16)
-    assert len(found) == 6
+    assert len(found) == 7
     assert found.pop("majority").top1 == 0.25
     assert all(row.top1 == 1.0 for row in found.values())
 
@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_scores():
 def test_one_person_leaves_only_what_needs_no_two():
     faces, labels = patterns(1, 6, noise=10)
     assert list(by_name(faces, labels, faces, labels, seed=0)) == [
-        "majority", "1-NN on pixels", "1-NN on normalised pixels",
+        "majority", "1-NN on pixels", "1-NN on normalised pixels", "1-NN on PCA-whitened pixels",
     ]  # fmt: skip
 
 

@@ -21,6 +21,11 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def stages(options: Options) -> tuple[tuple[str, ...], ...]:
+    """Return the paper's nine stages (Table 1)."""
+    return tuple((f"features.{stage}",) for stage in range(9))
+
+
 def build(options: Options, weights: Path | None) -> "nn.Module":
     """Return EfficientNet-B0; ``feature_dim`` is 1280.
 
@@ -36,4 +41,5 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
     network.feature_dim = network.classifier[1].in_features
     network.classifier = nn.Identity()
     network.maps = (network.features[5], network.features[7])  # 1/16 and 1/32 of the picture's side
+    network.stages = stages(options)
     return network

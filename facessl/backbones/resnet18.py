@@ -33,6 +33,11 @@ class Options(BaseModel):
     )
 
 
+def stages(options: Options) -> tuple[tuple[str, ...], ...]:
+    """Return the stem and the stages that are kept."""
+    return (("conv1", "bn1", "relu", "maxpool"), *((f"layer{stage}",) for stage in range(1, options.stages + 1)))
+
+
 def build(options: Options, weights: Path | None) -> "nn.Module":
     """Return ResNet18; ``feature_dim`` is 512, 256 with three stages and 128 with two.
 
@@ -58,4 +63,5 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
     network.feature_dim = network.fc.in_features >> (4 - options.stages)
     network.fc = nn.Identity()
     network.maps = tuple(getattr(network, f"layer{stage}") for stage in (options.stages - 1, options.stages))
+    network.stages = stages(options)
     return network

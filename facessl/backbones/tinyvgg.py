@@ -15,6 +15,7 @@ REFERENCE = "Wang et al. 2020, CNN Explainer, https://arxiv.org/abs/2004.15004"
 IMAGENET_FILE = None
 
 _GRID = 13  # what a 64-pixel picture, the Explainer's, leaves after both blocks
+_BLOCK = 5  # modules of a block
 
 
 class Options(BaseModel):
@@ -23,6 +24,11 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden_units: int = Field(10, ge=1, le=512, description="Channels of each convolution; the original has 10.")
+
+
+def stages(options: Options) -> tuple[tuple[str, ...], ...]:
+    """Return the two blocks."""
+    return tuple(tuple(str(_BLOCK * block + layer) for layer in range(_BLOCK)) for block in range(2))
 
 
 def build(options: Options, weights: Path | None) -> "nn.Module":
@@ -46,6 +52,7 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
     )
     network.feature_dim = hidden * _GRID**2
     network.maps = ()  # its features are a map
+    network.stages = stages(options)
     return network
 
 

@@ -7,8 +7,8 @@ that. Plug-ins import torch inside ``build``, so that forms and commands can rea
 for it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,3 +40,5 @@ class Method:
     # A label for each face, (N,) int64, for the epochs until it is asked again; None: labels are names, or not needed.
     relabel: "Callable[[Material], np.ndarray] | None" = None
     every: int = 0  # epochs after which it is asked again; 0: once, before the first
+    # At which share of the learning rate a parameter learns, by its name in ``modules``; others at all of it.
+    factors: Mapping[str, float] = field(default_factory=dict)

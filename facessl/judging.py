@@ -1,0 +1,119 @@
+"""What a finished fine-tuning reached: judged once on ``test``, beside the plain methods, and its model kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facessl import baselines, checkpoints, evaluation, runs, whitening
+from facessl.baselines import BaselineScore
+from facessl.config import FinetuneRecipe
+from facessl.dataset import FaceDataset
+from facessl.devices import Compute
+from facessl.encoder import Encoder, build_backbone
+from facessl.errors import DatasetError
+from facessl.pretraining import model_card
+from facessl.runs import Run
+from facessl.whitening import Whitening
+
+_PLAIN_SIDE = 64  # pixels; more help none of the plain methods, and cost them minutes
+UNTRAINED = "untrained network, linear layer"
+
+
+def judge(
+    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray, compute: Compute
+) -> dict[str, Any]:
+    """Judge the classifier on ``test``, write its report, predictions and model; return the run's result.
+
+    Args:
+        run: Whose folder gets ``report.json``, ``predictions.parquet`` and the model.
+        recipe: How it was trained.
+        dataset: What it was trained on.
+        encoder: The trained network with its classifier.
+        rows: The train faces whose names it learnt from.
+        compute: What it was trained on.
+
+    Raises:
+        DatasetError: There is no test face.
+    """
+    run.update(message="Judging it on the test part, once.", seconds_left=None)
+    test = dataset.rows("test")
+    if not len(test):
+        raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
+    labels = dataset.labels(test)
+    logits = encoder.logits(dataset.faces[test])
+    judged = evaluation.classification(labels, logits, dataset.people)
+    confusion, report = judged.pop("confusion"), judged.pop("report")
+    plain = [vars(row) for row in _plain_rows(recipe, dataset, rows, test, compute)]
+    runs.write_json(run.path / "report.json", {
+        "people": dataset.people, "report": report, "confusion": confusion, "baselines": plain,
+        "intervals": "95 %, Wilson",
+    })  # fmt: skip
+    _store_predictions(run.path, test, labels, logits)
+    if recipe.mode == "finetune":  # a linear probe has learnt from whitened embeddings
+        encoder.whitening = whitening_of(recipe, dataset, encoder)
+    figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
+    card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
+    card["linear_probe"] = encoder.linear_probe
+    checkpoints.save_model(run.path, encoder.weights(), card)
+    trained = [row for row in run.metrics() if row["epoch"] > 0]
+    return {
+        "run": run.id,
+        "dataset": recipe.dataset,
+        "device": encoder.device.name,
+        "images_per_second": round(float(np.median([row["images_per_second"] for row in trained])), 1),
+        "mode": recipe.mode,
+        "label_fraction": recipe.label_fraction,
+        "metrics": figures,
+        "baselines": plain,
+    }
+
+
+def whitening_of(recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder) -> Whitening | None:
+    """Return the whitening of embeddings, fitted without names: also on faces whose names are not used."""
+    faces = dataset.rows("unlabelled", "train")
+    fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
+    return whitening.of_embeddings(encoder.descriptors(dataset.faces[fitted]), recipe.whiten)
+
+
+def _plain_rows(
+    recipe: FinetuneRecipe, dataset: FaceDataset, rows: np.ndarray, test: np.ndarray, compute: Compute
+) -> list[BaselineScore]:
+    """Return what needs no learning of features, on the same faces and names."""
+    known, labels = dataset.labels(rows), dataset.labels(test)
+    found = baselines.score(
+        dataset.faces[rows], known, dataset.faces[test], labels,
+        seed=recipe.seed, side=min(recipe.image_size, _PLAIN_SIDE),
+        nameless=dataset.faces[dataset.rows("unlabelled", "train")],
+    )  # fmt: skip
+    if len(np.unique(known)) < 2:
+        return found
+    untrained = _untrained(recipe, dataset, compute)
+    features = [untrained.classified(dataset.faces[part]) for part in (rows, test)]
+    return [*found, baselines.linear(UNTRAINED, features[0], known, features[1], labels)]
+
+
+def _untrained(recipe: FinetuneRecipe, dataset: FaceDataset, compute: Compute) -> Encoder:
+    """Return the recipe's network as chance made it, used as mode frozen would use it."""
+    torch.manual_seed(recipe.seed)
+    network = build_backbone(recipe.backbone, recipe.backbone_options)
+    encoder = Encoder(
+        network, recipe.image_size, compute.device, compute.precision,
+        mirror=recipe.mirror, grid=recipe.grid, linear_probe=True,
+    )  # fmt: skip
+    encoder.whitening = whitening_of(recipe, dataset, encoder)
+    return encoder
+
+
+def _store_predictions(folder: Path, rows: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> None:
+    """Write ``predictions.parquet``: what the classifier said of each test face, first and second."""
+    import pandas as pd
+
+    shares = torch.from_numpy(logits).softmax(dim=1).numpy()
+    order = np.argsort(-logits, axis=1, kind="stable")  # of equal ones the first, as argmax has it
+    table: dict[str, np.ndarray] = {"face": rows, "label": labels}
+    for place, (answer, share) in enumerate((("predicted", "probability"), ("second", "second_probability"))):
+        chosen = order[:, place]
+        table |= {answer: chosen, share: shares[np.arange(len(rows)), chosen]}
+    pd.DataFrame(table).to_parquet(folder / "predictions.parquet", index=False)
