@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _BINS = 40
+_WHITE_ABOVE = 0.6  # share from which a cell is dark enough for white letters
 _UPRIGHT_FROM = 10  # people whose names, written aslant, do not lie on each other on a phone
 
 
@@ -70,7 +71,8 @@ def _write_counts(figure: "Figure", cells: Sequence[tuple[int, int, int]], share
     """Write each cell's photos into it: annotations, because the text of points fades when one is selected."""
     figure.update_layout(annotations=[
         {"x": j, "y": i, "text": str(photos), "showarrow": False,
-         "font": {"color": "#ffffff" if shares[i, j] > 0.45 else GREY}}
+         # On a pale cell the page's own colour of text reads best, in light and in dark.
+         **({"font": {"color": "#ffffff"}} if shares[i, j] > _WHITE_ABOVE else {})}
         for i, j, photos in cells
     ])  # fmt: skip
     crowded = len(shares) > _UPRIGHT_FROM

@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from facessl import jobs
 from facessl.config import FinetuneRecipe, build
-from facessl.runs import Run, read_json
+from facessl.runs import Run, read_json, write_json
+from facessl.stopping import BestEpoch
 from facessl.studio import Studio
+from pages._shared.finetune.start import BY_HAND, MATTERS, groups
 from tests.pages.made import answered, finetuned, make_run, open_page, pretrained, tiny_set, words
 from tests.tiny import make_set
 
@@ -62,6 +65,29 @@ def test_from_a_run_its_network_and_size_are_taken_over(empty_workspace: Path, s
     assert {name: settings[name] for name in ("backbone", "image_size")} == {
         "backbone": recipe["backbone"], "image_size": recipe["image_size"],
     }  # fmt: skip
+
+
+def test_every_setting_stands_in_one_place_of_the_form() -> None:
+    placed = [*BY_HAND, *MATTERS, *(name for names in groups().values() for name in names)]
+    assert sorted(placed) == sorted(FinetuneRecipe.model_fields)
+
+
+def test_the_settings_of_fine_tuning_are_asked_for(empty_workspace: Path, started: list[dict[str, Any]]) -> None:
+    tiny_set(empty_workspace)
+    make_run(empty_workspace, "embed", "Any run", model="pixels")
+    app = open_page("finetune")
+    assert "ResNet18 has 5 stages here" in words(app)
+    # More stages than there are is refused before anything starts, in a sentence.
+    app.number_input(key="finetune-finetune-freeze_stages").set_value(9).run()
+    assert "freeze_stages is at most 5" in app.error[0].value.replace("\\", "")
+    assert not any(button.key == "finetune-start" for button in app.button)
+    app.number_input(key="finetune-finetune-freeze_stages").set_value(2).run()
+    app.number_input(key="finetune-finetune-patience").set_value(3).run()
+    app.selectbox(key="finetune-finetune-class_weights").set_value("balanced").run()
+    app.button(key="finetune-start").click().run()
+    assert not app.exception
+    asked = {name: started[0][name] for name in ("freeze_stages", "patience", "class_weights", "label_smoothing")}
+    assert asked == {"freeze_stages": 2, "patience": 3, "class_weights": "balanced", "label_smoothing": 0.0}
 
 
 def test_from_nothing_a_network_is_chosen_and_frozen_is_said(
@@ -147,6 +173,21 @@ def test_the_report_is_a_table_of_numbers_whose_row_shows_photos(empty_workspace
     app.run()
     assert not app.exception
     assert captions(app) == ["Person 0\nrightly named\n90 %"] * 2
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_an_early_stop_is_said(empty_workspace: Path, early: bool) -> None:
+    tiny_set(empty_workspace)
+    run = finetuned(empty_workspace, "Patient", right=4, patience=2)
+    best = BestEpoch(patience=2)
+    for epoch, right in ((1, 0.5), (2, 0.7), (3, 0.6), (4, 0.6)):
+        best.hear(epoch, {"val_top1": right, "val_loss": 1.0}, torch.nn.Identity())
+    write_json(run.path / "result.json", {**(run.result() or {}), "early_stop": best.summary(9 if early else 4)})
+    app = open_page("finetune")
+    assert not app.exception
+    said = "\n".join(box.value for box in app.info).replace("\\", "")
+    assert ("Stopped early after epoch 4 of 9: 2 epochs without a better val result" in said) is early
+    assert "the weights of epoch 2 are kept" in words(app)
 
 
 def test_many_people_stay_readable(empty_workspace: Path) -> None:

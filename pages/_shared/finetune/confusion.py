@@ -34,11 +34,10 @@ def show_confusion(run: Run, dataset: FaceDataset, answers: Answers) -> np.ndarr
         clicked = matrix(answers, shown, key) if shown else None
     with right:
         listed = listing(wrong[:_LISTED], answers, key) if wrong else None
-    cell = chosen_cell(clicked, listed, wrong, answers, around, run)
-    if cell is None:
-        return np.zeros(0, int)
-    places = answers.cell(*cell)
-    photos_grid(run, dataset, answers, places, key=f"finetune-cell-{run.id}-{cell[0]}-{cell[1]}")
+        cell = chosen_cell(clicked, listed, wrong, answers, around, run)
+        places = np.zeros(0, int) if cell is None else answers.cell(*cell)
+        if cell is not None:
+            photos_grid(run, dataset, answers, places, key=f"finetune-cell-{run.id}-{cell[0]}-{cell[1]}")
     return places
 
 
@@ -98,7 +97,7 @@ def listing(wrong: list[Confusion], answers: Answers, key: str) -> Cell | None:
             "Of": [one.of for one in wrong],
         },
         hide_index=True, key=f"{key}-list", on_select="rerun", selection_mode="single-row",
-        height="content" if len(wrong) <= 10 else 420, alt="Who was taken for whom, most often first",
+        height="content" if len(wrong) <= 6 else 256, alt="Who was taken for whom, most often first",
     )  # fmt: skip
     st.caption("A row shows its photos, as a click on a cell does.")
     rows = event["selection"]["rows"]
@@ -126,7 +125,7 @@ def chosen_cell(
         taken = "rightly named" if cell[0] == cell[1] else f"taken for {_name(answers, cell[1])}"
         return f"{_name(answers, cell[0])} {taken} · {count(int(answers.matrix[cell]), 'photo')}"
 
-    chosen: Cell = st.selectbox("Who was taken for whom", cells, key=key, format_func=words, width=560)
+    chosen: Cell = st.selectbox("Who was taken for whom", cells, key=key, format_func=words)
     return chosen
 
 

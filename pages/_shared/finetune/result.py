@@ -6,7 +6,7 @@ import streamlit as st
 
 from facessl.runs import Run
 from pages._shared import results
-from pages._shared.words import count, percent
+from pages._shared.words import count, percent, plain
 
 _HOW = {"frozen": "frozen, with one linear layer trained on top", "fine-tuned": "fine-tuned as a whole"}
 
@@ -20,6 +20,11 @@ def show_figures(run: Run) -> None:
     found = result["metrics"]
     st.subheader("On test photos", anchor=False)
     st.markdown(in_words(result, recipe))
+    if stopped := result.get("early_stop"):
+        if stopped["early"]:
+            st.info(plain(stopped["why"]), icon=":material/front_hand:")
+        else:
+            st.caption(plain(stopped["why"]))
     grid = st.grid(4, min_column_width=150)
     for k in (1, 3, 5):
         interval = found[f"top{k}_interval"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from facessl import config
+from facessl import config, registry
 from facessl.config import FinetuneRecipe, ViewRecipe, device_defaults
 from facessl.dataset import FaceDataset
 from facessl.errors import RecipeError
@@ -118,21 +118,29 @@ def the_rest(settings: dict[str, Any]) -> dict[str, Any]:
     # What the network was pre-trained at is what it knows how to read.
     matters = [name for name in MATTERS if name not in settings]
     values = recipe_form(FinetuneRecipe, key=key, defaults=defaults, show=matters)
+    options = settings.get("backbone_options")
+    if options is None:
+        with st.expander("Network"):
+            options = plugin_options("backbones", settings["backbone"], key="finetune-backbone-options")
+    values["backbone_options"] = options
     for title, names in groups().items():
         if mode == "frozen" and title in _WHOLE_ONLY:
             continue
         with st.expander(title):
             if title in _SAYS:
-                st.caption(_SAYS[title])
+                st.caption(_SAYS[title] + (f" {stages_of(settings['backbone'], options)}" if title == PARTS else ""))
             values |= recipe_form(FinetuneRecipe, key=key, defaults=defaults, show=names)
             if title == VIEWS:
                 start = FinetuneRecipe().views.model_dump()
                 values["views"] = recipe_form(ViewRecipe, key="finetune-views", defaults=start)
-    if "backbone_options" not in settings:
-        with st.expander("Network"):
-            chosen = settings["backbone"]
-            values["backbone_options"] = plugin_options("backbones", chosen, key="finetune-backbone-options")
     return values
+
+
+def stages_of(backbone: str, options: dict[str, Any]) -> str:
+    """Return in a sentence how many stages a network has."""
+    plugin = registry.load("backbones", backbone)
+    stages = len(plugin.stages(plugin.Options(**options)))
+    return f"{plugin.TITLE} has {count(stages, 'stage')} here."
 
 
 def groups() -> dict[str, tuple[str, ...]]:
