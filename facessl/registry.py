@@ -1,6 +1,6 @@
-"""Plug-ins: a file in ``sources/``, ``backbones/`` or ``methods/`` is one; adding the file is registering it.
+"""Plug-ins: a file in ``sources/``, ``backbones/``, ``methods/`` or ``studies/`` is one; adding it registers it.
 
-Each exports ``TITLE``, ``REFERENCE``, a frozen pydantic ``Options`` and the one function its folder's
+Each exports ``TITLE``, ``REFERENCE``, a frozen pydantic ``Options`` and the functions its folder's
 ``__init__`` names. A name that starts with ``_`` is a private neighbour, not a plug-in.
 """
 
@@ -11,7 +11,7 @@ from types import ModuleType
 
 from facessl.errors import RecipeError
 
-KINDS = ("sources", "backbones", "methods")
+KINDS = ("sources", "backbones", "methods", "studies")
 _PACKAGE_DIR = Path(__file__).parent
 
 
@@ -22,7 +22,13 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def load(kind: str, name: str) -> ModuleType:
-    """Import and return the plug-in, or say which names would have worked."""
-    if name not in names(kind):
-        raise RecipeError(f"There is no {kind[:-1]} called {name!r}; choose one of {', '.join(names(kind))}.")
+    """Import and return the plug-in, or say which names would have worked.
+
+    A name may be written with - in place of _, as on the command line.
+    """
+    file_name = name.replace("-", "_")
+    if file_name not in names(kind):
+        one = "study" if kind == "studies" else kind[:-1]
+        raise RecipeError(f"There is no {one} called {name!r}; choose one of {', '.join(names(kind))}.")
+    name = file_name
     return importlib.import_module(f"facessl.{kind}.{name}")

@@ -22,7 +22,8 @@ def test_every_plugin_is_complete(kind: str, name: str) -> None:
     plugin = registry.load(kind, name)
     assert plugin.TITLE and plugin.REFERENCE
     assert issubclass(plugin.Options, BaseModel) and plugin.Options.model_config.get("frozen")
-    assert callable(plugin.open_source if kind == "sources" else plugin.build)
+    for function in {"sources": ("open_source",), "studies": ("steps", "answer")}.get(kind, ("build",)):
+        assert callable(getattr(plugin, function))
     for field_name, field in plugin.Options.model_fields.items():
         assert field.description, f"{name}.{field_name} says nothing about itself"
 
