@@ -132,6 +132,41 @@ def test_the_lines_to_beat_are_named_in_the_legend():
     assert len({shape.line.dash for shape in figure.layout.shapes}) == 2
 
 
+def ticks_of(figure: Any) -> list[float]:
+    """Return the ticks that fit the range of the vertical axis."""
+    low, high = figure.layout.yaxis.range
+    step = figure.layout.yaxis.dtick
+    return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+@pytest.mark.parametrize("height", [0.0071, 0.07, 0.32, 0.47, 0.5, 0.83, 1.0])
+def test_the_axes_begin_at_zero_and_a_tick_stands_above_all_that_is_drawn(height: float):
+    rows = [{"epoch": epoch, "loss": 9 * height * share, "knn_accuracy": height * share} for epoch, share in
+            ((1, 0.5), (2, 0.9))]  # fmt: skip
+    for figure, line in ((figures.loss_curve(rows, 9 * height), 9 * height),
+                         (figures.knn_curve(rows, {"pixels": height}), 100 * height)):  # fmt: skip
+        ticks = ticks_of(figure)
+        assert ticks[0] == 0 and line <= ticks[-1] * (1 + 1e-9) and ticks[-2] < line
+        assert 3 <= len(ticks) <= 8
+        assert figure.layout.yaxis.range[0] == 0
+
+
+def test_a_loss_below_zero_has_a_tick_below_it():
+    rows = [{"epoch": 1, "loss": 0.4}, {"epoch": 2, "loss": -0.33}]
+    assert min(ticks_of(figures.loss_curve(rows, None))) <= -0.33
+
+
+def test_a_long_name_laid_over_takes_no_height_from_the_chart():
+    name = "A run with a very long name that somebody gave it, and more of it still · 11-22 23:10 · 1a2b"
+    alone, laid = figures.loss_curve(ROWS, None), figures.loss_curve(ROWS, None, over={name: ROWS})
+
+    def inner(figure: Any) -> int:
+        return int(figure.layout.height - figure.layout.margin.t - figure.layout.margin.b)
+
+    assert inner(laid) >= inner(alone) - 70  # the axis' title is counted in the margin there
+    assert laid.layout.legend.yref == "container" and laid.data[1].name.replace("<br>", " ") == name
+
+
 def test_nothing_measured_yet_is_an_empty_chart():
     assert numbers(figures.accuracy_curves([]).data[0].x) == []
 

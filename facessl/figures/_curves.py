@@ -1,11 +1,12 @@
 """What happens epoch by epoch: loss, k-NN accuracy, train and validation accuracy, several runs."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from itertools import cycle
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from facessl.figures._look import ABOVE, ACCENT, GREY, PALETTE, SECOND, layout
+from facessl.figures._below import layout_above_legend, legend_name
+from facessl.figures._look import ACCENT, GREY, PALETTE, SECOND
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -15,6 +16,8 @@ Place = TypeVar("Place", int, float)  # along the horizontal axis
 _MOST = 1000  # points of a line: more than a screen has columns, and a browser begins to lag
 MARKED = 60  # points up to which each has a dot of its own
 _FAINT = 0.25
+_HEIGHT = 320  # pixels, without the legend
+_TICKS = 6  # at most so many steps along a vertical axis
 
 
 class _Line(NamedTuple):
@@ -38,11 +41,10 @@ def loss_curve(
         over: Further runs to lay over it, by name.
     """
     figure = _curves(rows, {"loss": "loss"}, scale=1, title="loss", smoothing=smoothing, over=over)
-    figure.update_yaxes(rangemode="normal")  # what counts is the distance to the line, not to zero
     if chance is not None:
         line = {"dash": "dash", "width": 2, "color": GREY}
         figure.add_hline(chance, line=line, annotation_text="nothing learnt", annotation_position="top right")
-    return figure
+    return _from_zero(figure)
 
 
 def knn_curve(
@@ -65,8 +67,10 @@ def knn_curve(
     for (name, height), dash in zip(plain.items(), ("dash", "dashdot", "dot", "longdash"), strict=False):
         line = {"dash": dash, "width": 2, "color": GREY}
         figure.add_hline(100 * height, line=line, name=f"{name} {100 * height:.0f} %", showlegend=True)
-        figure.update_layout(showlegend=True)
-    return figure
+    if plain:
+        figure.data[0 if not smoothing else 1].showlegend = True
+        layout_above_legend(figure, height=_HEIGHT)
+    return _from_zero(figure)
 
 
 def run_curve(
@@ -173,7 +177,9 @@ def _lines(lines: Sequence[_Line], *, title: str, last: int, smoothing: float = 
             _add(figure, line._replace(values=averaged), line.name)
         else:
             _add(figure, line, line.name)
-    layout(figure, height=320, legend=ABOVE, showlegend=len(lines) > 1, hovermode="x unified")
+    if len(lines) == 1:
+        figure.update_traces(showlegend=False)
+    layout_above_legend(figure, height=_HEIGHT, hovermode="x unified", hoverlabel={"namelength": -1})
     figure.update_xaxes(title="epoch", showgrid=False, dtick=1 if last <= 10 else None, tickformat="d")
     figure.update_xaxes(unifiedhovertitle={"text": "after epoch %{x}"})
     if last <= 1:
@@ -182,11 +188,32 @@ def _lines(lines: Sequence[_Line], *, title: str, last: int, smoothing: float = 
     return figure
 
 
+def _from_zero(figure: "Figure") -> "Figure":
+    """Let the vertical axis run from zero, where nothing is left to learn or nothing known, to a tick above all drawn.
+
+    Plotly's own ticks may end below a line at the top. Values below zero have the axis begin at the tick below them.
+    """
+    values = [value for line in figure.data for value in line.y] + [shape.y0 for shape in figure.layout.shapes]
+    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    if high > low:
+        step = _round_step((high - low) / _TICKS)
+        bottom, top = step * floor(low / step), step * ceil(high / step)
+        room = 0.02 * (top - bottom)  # for half a line at the edge
+        figure.update_yaxes(range=[bottom - room if low < 0 else bottom, top + room], dtick=step, tick0=0)
+    return figure
+
+
+def _round_step(least: float) -> float:
+    """Return the smallest 1, 2 or 5 times a power of ten that is no smaller."""
+    power = 10.0 ** floor(log10(least))
+    return next(times * power for times in (1, 2, 5, 10) if times * power >= least * (1 - 1e-9))
+
+
 def _add(figure: "Figure", line: _Line, name: str, **more: Any) -> None:
     epochs, values = thinned(line.epochs, line.values)
     marked = len(epochs) <= MARKED and not more
     figure.add_scatter(
-        x=epochs, y=values, name=escape(name), mode="lines+markers" if marked else "lines",
+        x=epochs, y=values, name=legend_name(name), mode="lines+markers" if marked else "lines",
         line={"color": line.colour, "width": 3 if marked else 2}, marker={"size": 7},
         hovertemplate="%{y:.3~g}", **more,
     )  # fmt: skip

@@ -96,8 +96,10 @@ def pretrain_sentence(rows: list[dict[str, Any]], *, named: bool = False) -> str
         strongest = max(plain, key=plain.__getitem__)
         text += f", {strongest} {percent(plain[strongest])}"
     text += "."
-    best = max(untrained, *plain.values(), 0.0)
-    return text if now > best else text + " So far that is no better than without learning."
+    if now <= untrained:
+        return text + " So far that is no better than without learning."
+    behind = now <= max(plain.values(), default=0.0)
+    return text + " So far that is better than untrained, not yet better than pixels." if behind else text
 
 
 def plain_knn(start: dict[str, Any]) -> dict[str, float]:

@@ -42,13 +42,15 @@ def is_live(run: Run, status: Status) -> bool:
 def run_header(run: Run, status: Status, *, key: str) -> None:
     """Show a run's name, state, progress and figures, with the buttons that fit its state."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{run.title}**", width="content")
-        with st.container(width="content"):
-            state_badge(status.state)
-        st.space("stretch")
-        run_buttons(run, status, key=key)
-        if status.state not in ACTIVE:
-            delete_button(run, status, key=key)
+        st.markdown(f"**{plain(run.title)}**", width="content")
+        # One line of its own: on a phone the bin would stand alone below the rest.
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(width="content"):
+                state_badge(status.state)
+            st.space("stretch")
+            run_buttons(run, status, key=key)
+            if status.state not in ACTIVE:
+                delete_button(run, status, key=key)
     if status.state in ACTIVE:
         st.progress(progress_share(status), text=plain(status.message) or "Starting.")
         st.caption(" · ".join(part for part in (plain(status.notice), progress_text(status)) if part))

@@ -1,6 +1,7 @@
 """Numbers and states in words; plain text, no Streamlit."""
 
 import math
+import re
 
 # What people read for a run's state, and the badge's colour and icon.
 STATES = {
@@ -91,6 +92,13 @@ def label(field: str) -> str:
     return LABELS.get(field, field.replace("_", " ").capitalize())
 
 
-def plain(name: str) -> str:
-    """Return a name so that Markdown shows it as it is: a folder may be called anything."""
-    return "".join(f"\\{c}" if c in "\\`*_[]()#~<>:$" else c for c in name)
+def plain(text: str) -> str:
+    """Return a name or a note so that Markdown shows it as it is, line by line: a folder may be called anything."""
+    return "  \n".join(_plain_line(line) for line in text.splitlines())
+
+
+def _plain_line(line: str) -> str:
+    line = line.strip()  # four blanks would begin a block of code
+    shown = "".join(f"\\{c}" if c in "\\`*_[]()#~<>:$|&" else c for c in line)
+    # A dash or a number would begin a list, a row of = or - a heading.
+    return re.sub(r"^(?:([-+=])|(\d+)(\.)(?=\s|$))", lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\.", shown)

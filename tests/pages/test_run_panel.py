@@ -10,6 +10,7 @@ from facessl import jobs, runs
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.runs import Run
 from pages._shared.run_panel import is_live
+from pages._shared.words import plain
 from tests.pages.made import words
 
 PANEL = """
@@ -109,3 +110,20 @@ def test_a_run_that_died_is_watched_until_somebody_has_said_what_becomes_of_it(l
     learning.update(state="interrupted", message="Its process ended twice in epoch 4; look at the log, then resume it.")
     assert not is_live(learning, learning.status())
     assert "ended twice in epoch 4" in words(panel())
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("- a note", r"\- a note"), ("1. of two", r"1\. of two"), ("3.5 s a step", "3.5 s a step"),
+        ("first\n+ second\n\n    third", "first  \n\\+ second  \n  \nthird"), ("a\n---", "a  \n\\---"),
+        ("a|b &lt; c", r"a\|b \&lt; c"),
+    ],
+)  # fmt: skip
+def test_what_was_typed_begins_no_list_heading_or_code(typed: str, written: str) -> None:
+    assert plain(typed) == written
+
+
+def test_a_title_is_shown_as_it_was_typed(learning: Run) -> None:
+    learning.describe(title="- [a](b) **c** :red[d]")
+    assert r"**\- \[a\]\(b\) \*\*c\*\* \:red\[d\]**" in words(panel())
