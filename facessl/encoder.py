@@ -113,13 +113,24 @@ class Encoder:
         """Return what comes out for faces (N, S, S, 3) uint8, shape (N, D) float32."""
         found = []
         none = np.zeros((1, 8, 8, 3), np.uint8)  # says how wide the rows are where there is no face
-        with self._lock, _judging(self.backbone), torch.inference_mode(), autocast(self.device, self.precision):
+        with self.held(), torch.inference_mode(), autocast(self.device, self.precision):
             for start in range(0, max(1, len(faces)), batch):
                 part = np.ascontiguousarray(faces[start : start + batch]) if len(faces) else none
                 inputs = views.to_input(views.plain(part, self.image_size)).to(self.device.kind)
                 outputs = through(inputs.contiguous(memory_format=torch.channels_last))
                 found.append(outputs.float().cpu().numpy())
         return np.concatenate(found)[: len(faces)]
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the network to oneself and behaving as in use, for those who hook into it."""
+        with self._lock, _judging(self.backbone):
+            yield
+
+    def described(self, inputs: Tensor) -> Tensor:
+        """Return one side's descriptors of inputs (N, 3, image_size, image_size); held by the caller."""
+        found: Tensor = self._laid_out(inputs) if self.grid and self.maps else self.backbone(inputs)
+        return found
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         """Return the backbone's maps (N, D), each averaged at ``grid`` x ``grid`` places and of length 1.
@@ -128,7 +139,7 @@ class Encoder:
         are aligned, so the place says as much as the thing. Of two maps the earlier is finer and less of the pretext.
         """
         maps: list[Tensor] = []
-        hooks = [module.register_forward_hook(lambda _module, _inputs, out: maps.append(out)) for module in self._maps]
+        hooks = [module.register_forward_hook(lambda _module, _inputs, out: maps.append(out)) for module in self.maps]
         try:
             self.backbone(inputs)
         finally:
@@ -138,7 +149,8 @@ class Encoder:
         return torch.cat([functional.normalize(one) for one in averaged], dim=1)
 
     @property
-    def _maps(self) -> tuple[nn.Module, ...]:
+    def maps(self) -> tuple[nn.Module, ...]:
+        """Return the modules whose outputs an embedding with a ``grid`` is made of, the earlier first."""
         maps: tuple[nn.Module, ...] = getattr(self.backbone, "maps", ())
         return maps
 
@@ -149,9 +161,8 @@ class Encoder:
         usually done (Wang et al. 2018, CosFace, section 4.1, https://arxiv.org/abs/1801.09414): to which side a head
         looks, and from which side the light comes, says nothing about who it is.
         """
-        through = self._laid_out if self.grid and self._maps else self.backbone
-        found = self._seen(faces, through)
-        return (found + self._seen(faces[:, :, ::-1], through)) / 2 if self.mirror else found
+        found = self._seen(faces, self.described)
+        return (found + self._seen(faces[:, :, ::-1], self.described)) / 2 if self.mirror else found
 
     def embed(self, faces: np.ndarray, progress: Callable[[int], None] | None = None) -> np.ndarray:
         """Return unit rows, shape (N, E) float32: the descriptors, whitened where the model brings a whitening.
