@@ -74,7 +74,7 @@ class Studio:
     def __init__(self, workspace: Path | None = None) -> None:
         self.workspace = (workspace or config.default_workspace()).resolve()
         self._device: DeviceInfo | None = None
-        self._kept = Kept({"clusters": 64, "likeness": 64, "opinions": 256})
+        self._kept = Kept({"clusters": 64, "likeness": 64, "opinions": 256, "looked": 128})
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._reading = threading.Lock()  # a zip has one reading position
@@ -332,6 +332,19 @@ class Studio:
         faces = self.dataset(run.config["recipe"]["dataset"]).faces
         key = ("opinions", run.id, _stamp(run.path / "model.json"), str(face))
         return self._kept.get(key, lambda: encoder.opinions(faces[face][None], len(encoder.people))[0])
+
+    def looked(self, run_id: str, face: int, person: str) -> np.ndarray:
+        """Return where a classifier run looks in a face of its set for this person; see ``explain.grad_cam``.
+
+        Raises:
+            FaceSSLError: The run has left no model, or it does not know the person.
+        """
+        from facessl import explain
+
+        run, encoder = self.run(run_id), self.encoder(run_id)
+        faces = self.dataset(run.config["recipe"]["dataset"]).faces
+        key = ("looked", run.id, _stamp(run.path / "model.json"), str(face), person)
+        return self._kept.get(key, lambda: explain.grad_cam(encoder, faces[face], person))
 
     def gallery(self, run_id: str) -> "Gallery":
         """Return the known faces of a trained run, kept in memory."""

@@ -13,6 +13,7 @@ from pages._shared.finetune.people import person_table
 from pages._shared.finetune.photos import opened_answer
 from pages._shared.finetune.result import show_figures
 from pages._shared.finetune.start import start_run
+from pages._shared.finetune.worst import worst_mistakes
 from pages._shared.pretrain.watch import go_on, name_and_note, settings_of
 from pages._shared.run_panel import run_panel
 from pages._shared.widgets import empty_state, page_tabs, page_title, pick_dataset, pick_run
@@ -20,7 +21,7 @@ from pages._shared.words import plain
 
 START, WATCH = "Start a run", "Runs"
 TABS = "finetune-tabs"
-CONFUSED, PEOPLE = "Who is taken for whom", "Person by person"
+CONFUSED, WORST, PEOPLE = "Who is taken for whom", "The worst mistakes", "Person by person"
 
 
 def main() -> None:
@@ -78,11 +79,14 @@ def show_result(run: Run, dataset: FaceDataset) -> None:
     """Show the figures on ``test``, the plain methods beside them, the report and where it goes wrong."""
     show_figures(run)
     answers = answers_of(run)
-    confused, people = page_tabs([CONFUSED, PEOPLE], key="finetune-result", first=CONFUSED)
+    confused, worst, people = page_tabs([CONFUSED, WORST, PEOPLE], key="finetune-result", first=CONFUSED)
     listed = np.zeros(0, int)
     if confused.open:
         with confused:
             listed = show_confusion(run, dataset, answers)
+    if worst.open:
+        with worst:
+            listed = worst_mistakes(run, dataset, answers)
     if people.open:
         with people:
             listed = person_table(run, dataset, answers)

@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from facessl import jobs
+from facessl import explain, jobs
 from facessl.config import FinetuneRecipe, build
+from facessl.encoder import Encoder
 from facessl.runs import Run, read_json, write_json
 from facessl.stopping import BestEpoch
 from facessl.studio import Studio
+from pages._shared.finetune.looked import overlaid
 from pages._shared.finetune.start import BY_HAND, MATTERS, groups
 from tests.pages.made import answered, finetuned, make_run, open_page, pretrained, tiny_set, words
 from tests.tiny import make_set
@@ -281,3 +284,58 @@ def test_a_photo_opened_large_shows_whom_else_it_could_be(trained_workspace: Pat
     assert len(candidates) == len(people) == 4
     assert candidates["Share"].sum() == pytest.approx(100)
     assert candidates["Share"].is_monotonic_decreasing
+
+
+def test_the_worst_mistakes_show_where_the_network_looked(trained_workspace: Path) -> None:
+    run = Studio(trained_workspace).runs("finetune")[0]
+    table = pd.read_parquet(run.path / "predictions.parquet")
+    wrong = table[table["label"] != table["predicted"]].sort_values("probability", ascending=False)
+    assert len(wrong)
+    app = open_page("finetune")
+    app.session_state["finetune-result-next"] = "The worst mistakes"
+    for _ in range(30):  # the first look is computed in the background
+        app.run()
+        if app.html and app.html[0].value.count("<img") == 2:
+            break
+    assert not app.exception
+    assert f"**{len(wrong)} of {len(table)} test photos** got a wrong name" in words(app)
+    pairs = [html.value for html in app.html if "<img" in html.value]
+    assert len(pairs) == min(12, len(wrong))
+    assert all(pair.count("<img") == pair.count("Where it looked") + 1 == 2 for pair in pairs)
+    keys = [button.key for button in app.button if (button.key or "").startswith("finetune-worst-")]
+    assert keys == [f"finetune-worst-{run.id}-{int(face)}" for face in wrong["face"][:12]]
+    app.button(key=keys[0]).click().run()
+    assert not app.exception
+    assert app.session_state[f"finetune-open-{run.id}"] == wrong["face"].iloc[0]
+    assert "**Where it looked**" in words(app)
+
+
+def test_where_it_looked_is_computed_once(trained_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    grad_cam = explain.grad_cam
+
+    def counted(encoder: Encoder, face: np.ndarray, person: str) -> np.ndarray:
+        asked.append(person)
+        return grad_cam(encoder, face, person)
+
+    monkeypatch.setattr(explain, "grad_cam", counted)
+    studio = Studio(trained_workspace)
+    run = studio.runs("finetune")[0]
+    face = int(studio.dataset("demo").rows("test")[0])
+    person = studio.dataset("demo").people[0]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: studio.looked(run.id, face, person), range(4)))
+    assert asked == [person]
+    assert all(seen is found[0] for seen in found)
+    assert found[0].shape == studio.dataset("demo").faces[face].shape[:2]
+
+
+def test_what_is_looked_at_is_coloured_and_the_rest_stays() -> None:
+    face = np.full((8, 8, 3), 100, np.uint8)
+    seen = np.zeros((8, 8), np.float32)
+    seen[:, 4:] = 1
+    shown = overlaid(face, seen)
+    assert (shown[:, :3] == 100).all()
+    assert (
+        np.abs(shown[:, 5:] - np.array([200.75, 181.25, 80.5])).max() <= 1
+    )  # 0.35 of the face's 100, 0.65 of (255, 225, 70)

@@ -12,7 +12,8 @@ from pages._shared.data.corrections import on_one_line
 from pages._shared.data.photo import strip
 from pages._shared.face_picker import face_picker
 from pages._shared.finetune.answers import Answers
-from pages._shared.widgets import paged
+from pages._shared.finetune.looked import HOW, overlaid, where_it_looked
+from pages._shared.widgets import face_grid, paged
 from pages._shared.words import count, percent, plain
 
 _PAGE = 24  # photos of a grid
@@ -108,6 +109,19 @@ def _photo(run: Run, dataset: FaceDataset, answers: Answers, place: int) -> None
             candidates(run, face, answers.people[right])
         except FaceSSLError as error:
             st.caption(f"Its next candidates cannot be computed: {plain(str(error))}")
+    _looked(run, dataset, face, [answers.people[label] for label in dict.fromkeys((given, right))])
+
+
+def _looked(run: Run, dataset: FaceDataset, face: int, people: list[str]) -> None:
+    """Show the crop, and what in it speaks for each of these people."""
+    st.markdown("**Where it looked**")
+    maps = where_it_looked(run, tuple((face, person) for person in people))
+    crop = np.asarray(dataset.faces[face])
+    pictures = [(crop, "the face")]
+    if maps is not None:
+        pictures += [(overlaid(crop, seen), f"for {person}") for seen, person in zip(maps, people, strict=True)]
+    face_grid([picture for picture, _ in pictures], [said for _, said in pictures], width=140)
+    st.caption(HOW)
 
 
 def candidates(run: Run, face: int, right: str) -> None:
