@@ -57,6 +57,15 @@ class Recipe(BaseModel):
                 return registry.load(kind, getattr(self, named_by)).Options(**getattr(self, carried_by))
         raise KeyError(f"{type(self).__name__} has no plug-in of kind {kind}")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plugins_by_their_files(cls, given: Any) -> Any:
+        """Take a plug-in's name as a command line has it, with - in place of _."""
+        if not isinstance(given, dict):
+            return given
+        names = {named_by: given.get(named_by) for _, named_by, _ in cls.PLUGINS}
+        return given | {named_by: name.replace("-", "_") for named_by, name in names.items() if isinstance(name, str)}
+
     @model_validator(mode="after")
     def _options_fit_the_plugins(self) -> Self:
         for kind, _, carried_by in self.PLUGINS:
@@ -250,6 +259,11 @@ class FinetuneRecipe(TrainRecipe):
     mode: Literal["finetune", "frozen"] = Field(
         "finetune", description="Train the whole network, or only a linear layer on its frozen embeddings."
     )
+    head: Literal["embedding", "features"] = Field(
+        "embedding",
+        description="What the classifier reads: the embedding, on which it begins as a linear probe, or the averaged "
+        "features, where it begins by chance, as is usual from scratch.",
+    )
     label_fraction: float = Field(
         1.0, gt=0, le=1, description="Share of each person's train labels used (at least one)."
     )
@@ -293,8 +307,12 @@ class FinetuneRecipe(TrainRecipe):
     @classmethod
     def _a_linear_layer_learns_otherwise(cls, given: Any) -> Any:
         """A linear layer on cached features bears larger steps and needs more epochs, which cost it nothing."""
-        if isinstance(given, dict) and given.get("mode") == "frozen":
-            return {"learning_rate": 1e-2, "weight_decay": 0.0, "epochs": 60, **given}
+        if not isinstance(given, dict):
+            return given
+        if given.get("mode") == "frozen":
+            return {"learning_rate": 1e-2, "weight_decay": 1e-3, "epochs": 60, **given, "head": "embedding"}
+        if given.get("init", "scratch") == "scratch":  # there is no embedding yet that a probe could read
+            return {"head": "features", **given}
         return given
 
 
@@ -335,6 +353,16 @@ class DetectorsRecipe(Recipe):
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the draw.")
 
 
+class StudyRecipe(Recipe):
+    """Several runs that answer one question together; `studies` lists the questions."""
+
+    PLUGINS = (("studies", "preset", "options"),)
+
+    preset: str = Field("label_efficiency", description="Which question.")
+    dataset: str = Field("demo", description="The prepared set that it is asked of.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the study.")
+
+
 class DemoRecipe(Recipe):
     """The whole path on generated faces."""
 
@@ -356,6 +384,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "evaluate": EvaluateRecipe,
     "detectors": DetectorsRecipe,
     "probe": ProbeRecipe,
+    "study": StudyRecipe,
 }
 
 

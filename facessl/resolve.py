@@ -16,6 +16,7 @@ from facessl.config import (
     PretrainRecipe,
     ProbeRecipe,
     Recipe,
+    StudyRecipe,
     TrainRecipe,
 )
 from facessl.errors import DatasetError, RecipeError, RunError
@@ -28,7 +29,7 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
     """Return the recipe that flat ``settings`` mean in this workspace.
 
     Args:
-        kind: prepare, pretrain, finetune, embed or evaluate.
+        kind: prepare, pretrain, finetune, embed, evaluate or study.
         settings: Only what was said; a run may be named by the end or the beginning of its id.
         workspace: Where sets and runs are.
 
@@ -75,6 +76,10 @@ def check(recipe: Recipe, workspace: Path) -> None:
         return
     if isinstance(recipe, DetectorsRecipe):
         dataset.open_dataset(workspace, recipe.dataset)
+        return
+    if isinstance(recipe, StudyRecipe):
+        plugin = registry.load("studies", recipe.preset)
+        plugin.steps(dataset.open_dataset(workspace, recipe.dataset), recipe.plugin_options("studies"), workspace)
         return
     assert isinstance(recipe, EmbedRecipe | EvaluateRecipe | PretrainRecipe | FinetuneRecipe)
     opened = [dataset.open_dataset(workspace, name) for name in sets_of(recipe)]
@@ -128,8 +133,9 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
     if isinstance(recipe, FinetuneRecipe):
         start = titles.get(recipe.init, recipe.init)
         return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
-    if isinstance(recipe, DetectorsRecipe):
-        return f"Detectors compared on {recipe.dataset}"
+    if isinstance(recipe, StudyRecipe | DetectorsRecipe):
+        study = isinstance(recipe, StudyRecipe)
+        return f"{registry.load('studies', recipe.preset).TITLE if study else 'Detectors compared'} on {recipe.dataset}"
     assert isinstance(recipe, EmbedRecipe | EvaluateRecipe)
     what = "Map" if isinstance(recipe, EmbedRecipe) else "Pairs"
     return f"{what} of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"

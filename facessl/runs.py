@@ -29,6 +29,7 @@ from facessl.errors import RecipeError, RunError, Stopped
 ACTIVE = ("queued", "running", "paused", "stopping")
 RESUMABLE = ("stopped", "failed", "interrupted")
 PASSING = ("probe",)  # the kinds that answer one question and are not kept: no list of what was done shows them
+PLACELESS = ("study",)  # the kinds that wait for runs of their own, and hold no place in a queue meanwhile
 PAUSABLE = ("pretrain", "finetune")  # the kinds that learn, whose loop waits between two steps when asked
 # With what a run may go on when it is resumed.
 CHANGEABLE = (
@@ -362,8 +363,9 @@ def create(
     ``after`` names runs that must finish first; runs of one ``group`` were started together; ``edits`` says for each
     set how many corrections of people the run sees, however many follow.
     """
-    parts = [getattr(recipe, name, "") for name in ("method", "mode", "model", "source", "backbone")]
-    slug = "-".join([kind, *(part for part in parts if part.isalnum())][:3])
+    parts = [getattr(recipe, name, "") for name in ("preset", "method", "mode", "model", "source", "backbone")]
+    words = [part.replace("_", "") for part in parts]
+    slug = "-".join([kind, *(word for word in words if word.isalnum())][:3])
     path = _free_folder(workspace, slug)
     config = {
         "kind": kind,

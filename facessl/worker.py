@@ -74,8 +74,7 @@ def _ends_told(run: Run) -> Iterator[None]:
 def _in_turn(run: Run, workspace: Path) -> None:
     jobs.wait_for_parents(workspace, run)
     recipe = run.config["recipe"]
-    queues = devices.queues(recipe.get("device", "cpu"))
-    with turns.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
+    with _place(run, workspace):
         run.update(state="running", message="Starting.", started=runs.now())
         run.log(f"Attempt {run.written().attempts} begins.")
         with runs.timed(run):
@@ -84,6 +83,18 @@ def _in_turn(run: Run, workspace: Path) -> None:
         runs.write_json(run.path / "result.json", result)
         run.log("Finished.")
         run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
+
+
+@contextlib.contextmanager
+def _place(run: Run, workspace: Path) -> Iterator[None]:
+    """Wait for the run's turn, and keep it while inside; see ``runs.PLACELESS`` for those that need none."""
+    if run.kind in runs.PLACELESS:
+        yield
+        return
+    recipe = run.config["recipe"]
+    queues = devices.queues(recipe.get("device", "cpu"))
+    with turns.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
+        yield
 
 
 def _carried_out(run: Run, workspace: Path, processes: int) -> dict[str, Any]:
@@ -242,6 +253,12 @@ def _probe(run: Run, workspace: Path) -> dict[str, Any]:
     return probe.probe(run, workspace)
 
 
+def _study(run: Run, workspace: Path) -> dict[str, Any]:
+    from facessl import conducting
+
+    return conducting.conduct(run, workspace)
+
+
 _WORK: dict[str, Callable[[Run, Path], dict[str, Any]]] = {
     "prepare": _prepare,
     "pretrain": _pretrain,
@@ -250,4 +267,5 @@ _WORK: dict[str, Callable[[Run, Path], dict[str, Any]]] = {
     "evaluate": _evaluate,
     "detectors": _detectors,
     "probe": _probe,
+    "study": _study,
 }
