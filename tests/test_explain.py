@@ -112,7 +112,7 @@ def by_hand(encoder: Encoder, face: np.ndarray, label: int, layer: str) -> np.nd
     ],
 )
 def test_it_is_the_papers_formula_on_the_last_maps_that_say_where(backbone: str, size: int, layer: str) -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(3)  # with some others nothing speaks for either person in the eyes of TinyVGG
     network = build_backbone(backbone, {})
     classifier = nn.Linear(network.feature_dim, 2)
     encoder = Encoder(network, size, devices.pick("cpu"), classifier=classifier, people=PEOPLE)
