@@ -134,8 +134,8 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
         start = titles.get(recipe.init, recipe.init)
         return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
     if isinstance(recipe, StudyRecipe | DetectorsRecipe):
-        study = isinstance(recipe, StudyRecipe)
-        return f"{registry.load('studies', recipe.preset).TITLE if study else 'Detectors compared'} on {recipe.dataset}"
+        study = registry.load("studies", recipe.preset) if isinstance(recipe, StudyRecipe) else None
+        return f"{study.TITLE if study else 'Detectors compared'} on {recipe.dataset}"
     assert isinstance(recipe, EmbedRecipe | EvaluateRecipe)
     what = "Map" if isinstance(recipe, EmbedRecipe) else "Pairs"
     return f"{what} of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"

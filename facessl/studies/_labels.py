@@ -1,0 +1,156 @@
+"""The report of label efficiency: curves with bands, where they cross, and the plain methods beside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from facessl import studying
+from facessl.studies import _crossings
+from facessl.studies._seeds import Estimate, estimate
+from facessl.studies._starts import Start
+from facessl.studying import Chart, Done, Report, Table
+
+_SAID = {"frozen": "frozen", "finetune": "fine-tuned"}
+
+
+class Line(NamedTuple):
+    """A curve: where learning starts, and what is learnt."""
+
+    start: Start
+    mode: str  # frozen or finetune
+
+    @property
+    def how(self) -> str:
+        return _SAID[self.mode]
+
+    @property
+    def name(self) -> str:
+        return f"{'from nothing' if self.start.kind == 'nothing' else self.start.title}, {self.how}"
+
+
+Curves = Mapping[Line, Mapping[float, Mapping[int, Done]]]  # per cent of the labels -> seed -> run
+
+
+def report(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> Report:
+    """Return what the finished fine-tunings say.
+
+    Args:
+        reached: By line, share of labels in per cent, and seed.
+        same: Shares left out as they name the same photos as a smaller one.
+        pretrained_once: All seeds share one pre-training.
+    """
+    there = {line: curve for line, curve in reached.items() if curve}
+    if not there:
+        return Report(sentences=["No fine-tuning is done yet."])
+    tops = {line: {share: _tops(runs) for share, runs in curve.items()} for line, curve in there.items()}
+    plain = _plain(there)
+    note = _note(there, same=same, pretrained_once=pretrained_once)
+    sentences = [*_crossings.named(there), *_crossings.beside_plain(tops, plain)]
+    chart = Chart(
+        "Accuracy by share of labels", "lines", x_title="share of the train labels, %", y_title="right on test, %",
+        lines=[_drawn(line.name, curve) for line, curve in tops.items()]
+        + [_drawn(name, curve) for name, curve in plain.items()],
+    )  # fmt: skip
+    columns = ["labels, %", "named photos", "model", "top-1", "top-3", "top-5", "macro-F1", "seeds"]
+    rows = [*_network_rows(there), *_plain_rows(there)]
+    rows.sort(key=lambda row: row["labels, %"])
+    return Report(sentences, [Table("Accuracy by share of labels", note, columns, rows)], [chart])
+
+
+def _note(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> str:
+    seeds = {len(runs) for curve in reached.values() for runs in curve.values()}
+    if max(seeds) == 1:
+        said = ["One seed: the intervals are Wilson's over the test photos, and say nothing of another seed."]
+    else:
+        said = ["Mean and 95 % interval over seeds (Student's t); where one seed is done, Wilson's over the photos."]
+        if pretrained_once and any(line.start.kind == "method" for line in reached):
+            said.append("All seeds share one pre-training, so the intervals leave its chance out.")
+    if any(line.start.kind == "run" for line in reached):
+        said.append("A run that was there before is one pre-training, whatever the seeds.")
+    if same:
+        shares = " and ".join(f"{share:g} %" for share in same)
+        said.append(f"{shares} of the labels would be the photos of a smaller share here, so they were left out.")
+    return " ".join(said)
+
+
+def _tops(runs: Mapping[int, Done], k: int = 1) -> Estimate | None:
+    figures = [done.result["metrics"] for done in runs.values()]
+    shares = [each[f"top{k}"] for each in figures if each[f"top{k}"] is not None]
+    return estimate(shares, figures[0]["photos"]) if shares else None
+
+
+def _network_rows(reached: Curves) -> list[dict[str, Any]]:
+    return [
+        {
+            "labels, %": share,
+            "named photos": _named_photos(runs),
+            "model": line.name,
+            **{f"top-{k}": _cell(_tops(runs, k), line.how) for k in (1, 3, 5)},
+            "macro-F1": _mean([done.result["metrics"]["macro_f1"] for done in runs.values()]),
+            "seeds": len(runs),
+        }
+        for line, curve in reached.items() for share, runs in curve.items()
+    ]  # fmt: skip
+
+
+def _plain_rows(reached: Curves) -> list[dict[str, Any]]:
+    rows = []
+    for share, runs in _one_a_seed(reached).items():
+        for name, scores in _scores(runs).items():
+            top = estimate([score["top1"] for score in scores], scores[0]["photos"])
+            rows.append({
+                "labels, %": share, "named photos": _named_photos(runs), "model": name,
+                "top-1": _cell(top, "plain method"), "macro-F1": _mean([score["macro_f1"] for score in scores]),
+                "seeds": len(scores),
+            })  # fmt: skip
+    return rows
+
+
+def _plain(reached: Curves) -> dict[str, dict[float, Estimate | None]]:
+    """Return the curves of the plain methods."""
+    found: dict[str, dict[float, Estimate | None]] = {}
+    for share, runs in _one_a_seed(reached).items():
+        for name, scores in _scores(runs).items():
+            top = estimate([score["top1"] for score in scores], scores[0]["photos"])
+            found.setdefault(name, {})[share] = top
+    return found
+
+
+def _one_a_seed(reached: Curves) -> dict[float, dict[int, Done]]:
+    """Return by share and seed one of the runs: each was judged beside the plain methods, on the same photos."""
+    found: dict[float, dict[int, Done]] = {}
+    for curve in reached.values():
+        for share, runs in curve.items():
+            for seed, done in runs.items():
+                found.setdefault(share, {}).setdefault(seed, done)
+    return dict(sorted(found.items()))
+
+
+def _scores(runs: Mapping[int, Done]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for done in runs.values():
+        for score in done.result["baselines"]:
+            found.setdefault(score["name"], []).append(score)
+    return found
+
+
+def _named_photos(runs: Mapping[int, Done]) -> int:
+    return int(next(iter(runs.values())).result["metrics"]["train_photos"])
+
+
+def _cell(top: Estimate | None, how: str) -> dict[str, Any] | None:
+    if top is None:
+        return None
+    return studying.accuracy(top.mean, (top.low, top.high), photos=top.photos, split="test", how=how)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _drawn(name: str, curve: Mapping[float, Estimate | None]) -> dict[str, Any]:
+    points = [(share, top) for share, top in sorted(curve.items()) if top is not None]
+    line: dict[str, Any] = {"name": name, "x": [share for share, _ in points]}
+    return line | {
+        axis: [round(100 * getattr(top, part), 2) for _, top in points]
+        for axis, part in (("y", "mean"), ("low", "low"), ("high", "high"))
+    }

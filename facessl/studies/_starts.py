@@ -1,0 +1,82 @@
+"""Where learning may start: from nothing, from borrowed weights, from a pre-training, from a run that is there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from facessl import registry, runs
+from facessl.errors import RecipeError, RunError
+from facessl.runs import Run
+from facessl.studies._cells import missing_weights
+
+
+@dataclass(frozen=True)
+class Start:
+    """A start, by the word it was asked for with; of a run its whole id."""
+
+    word: str
+    kind: Literal["nothing", "imagenet", "method", "run"]
+    title: str
+    missing: str = ""  # why it cannot be had here, and what to do
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a list with commas, each once."""
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def read(text: str, backbone: str, workspace: Path) -> list[Start]:
+    """Return the starts that a text names.
+
+    Raises:
+        RecipeError: A word is no start, or a start has learnt from names: with few labels that would be all of them.
+    """
+    return [_start(word, backbone, workspace) for word in words(text)]
+
+
+def _start(word: str, backbone: str, workspace: Path) -> Start:
+    if word in ("nothing", "scratch"):
+        return Start("nothing", "nothing", "nothing")
+    if word == "imagenet":
+        return Start("imagenet", "imagenet", "ImageNet", _no_weights(backbone, workspace))
+    method = word.replace("-", "_")
+    if method in registry.names("methods"):
+        plugin = registry.load("methods", method)
+        if getattr(plugin, "NEEDS_NAMES", False):
+            raise RecipeError(f"{plugin.TITLE} learns from all names, so it is no start for few of them; leave it out.")
+        return Start(method, "method", plugin.TITLE)
+    return _of_run(word, workspace)
+
+
+def _of_run(word: str, workspace: Path) -> Start:
+    try:
+        run = runs.find(workspace, word)
+    except RunError as error:
+        known = ", ".join(registry.names("methods"))
+        raise RecipeError(
+            f"{word!r} is no start: name nothing, imagenet, a method ({known}) or a run. {error}"
+        ) from error
+    if not (run.path / "model.json").exists():
+        raise RecipeError(f"{run.id} has no trained model; choose a finished pre-training.")
+    if named := _learnt_from_names(run, workspace):
+        raise RecipeError(f"{named.id} learnt from names, so {run.id} is no start for few of them; leave it out.")
+    return Start(run.id, "run", run.title)
+
+
+def _learnt_from_names(run: Run, workspace: Path) -> Run | None:
+    """Return the run, of this one and those it comes from, that learnt from names."""
+    recipe: dict[str, Any] = run.config["recipe"]
+    if run.kind == "finetune":
+        return run
+    if run.kind == "pretrain" and getattr(registry.load("methods", recipe["method"]), "NEEDS_NAMES", False):
+        return run
+    init = recipe.get("init", "scratch")
+    there = init not in ("scratch", "imagenet") and (workspace / "runs" / init / "config.json").is_file()
+    return _learnt_from_names(runs.find(workspace, init), workspace) if there else None
+
+
+def _no_weights(backbone: str, workspace: Path) -> str:
+    plugin = registry.load("backbones", backbone)
+    if plugin.IMAGENET_FILE is None:
+        return f"There are no ImageNet weights of {plugin.TITLE}; choose another backbone to start from them."
+    return missing_weights(backbone, workspace)
