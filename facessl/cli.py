@@ -344,6 +344,7 @@ def _add_recipe_flags(parser: argparse.ArgumentParser, recipe: type[Recipe], wor
             _add_flag(parser, name, field, field.default)
     for kind, named_by, _ in recipe.PLUGINS:
         chosen = _chosen(words, f"--{named_by}") or str(recipe.model_fields[named_by].default)
+        chosen = chosen.replace("-", "_")
         if chosen in registry.names(kind):  # else the recipe itself says which names would work
             options: type[BaseModel] = registry.load(kind, chosen).Options
             for name, field in options.model_fields.items():
