@@ -3,13 +3,13 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from facessl import beginnings, distributed, jobs, judging, registry, stages, training
+from facessl import beginnings, distributed, heads, jobs, judging, registry, stages, training
 from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
@@ -46,7 +46,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
     encoder = Encoder(
         backbone, recipe.image_size, compute.device, compute.precision, people=tuple(dataset.people),
-        mirror=recipe.mirror, grid=recipe.grid, linear_probe=recipe.mode == "frozen",
+        mirror=recipe.mirror, grid=recipe.grid, linear_probe=recipe.head == "embedding",
     )  # fmt: skip
     method: Method
     batches: FaceBatches | FeatureBatches
@@ -92,8 +92,15 @@ def _network(
     """Return the network with a classifier on it, and the faces that it learns from."""
     stages.freeze(encoder.backbone, recipe.freeze_stages)
     rates = stages.rate_factors(encoder.backbone, recipe.layer_decay)
-    factors = {f"backbone.{name}": factor for name, factor in rates.items()}
-    method = dataclasses.replace(_classifier(encoder.backbone, recipe, dataset, rows), factors=factors)
+    if encoder.linear_probe:
+        encoder.whitening = judging.whitening_of(recipe, dataset, encoder)
+        read = encoder.classified(dataset.faces[rows])
+        method = _classifier(heads.OnEmbedding(encoder, read.shape[1]), recipe, dataset, rows)
+        heads.begin_as_a_probe(cast("nn.Linear", method.modules["classifier"]), read, dataset.labels(rows))
+        prefix = "backbone.backbone"
+    else:
+        method, prefix = _classifier(encoder.backbone, recipe, dataset, rows), "backbone"
+    method = dataclasses.replace(method, factors={f"{prefix}.{name}": factor for name, factor in rates.items()})
     pool = FacePool([(dataset, rows)])
     return method, FaceBatches(pool, dataset.labels(rows), 1, recipe, compute, world)
 

@@ -51,7 +51,7 @@ def judge(
         "intervals": "95 %, Wilson",
     })  # fmt: skip
     _store_predictions(run.path, test, labels, logits)
-    if recipe.mode == "finetune":  # a linear probe has learnt from whitened embeddings
+    if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
         encoder.whitening = whitening_of(recipe, dataset, encoder)
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
     card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
