@@ -28,5 +28,6 @@ def through_the_frame() -> None:
     """Where the frame has not run yet, run it first; each page calls this before it shows anything."""
     if _FRAMED not in st.session_state:
         path = (st.context.url or "").rstrip("/").rsplit("/", 1)[-1]
-        st.session_state[_WANTED] = (path, st.query_params.to_dict())
+        # A link may name several runs: to_dict() would keep the last of them.
+        st.session_state[_WANTED] = (path, {name: st.query_params.get_all(name) for name in st.query_params})
         st.switch_page("app.py")

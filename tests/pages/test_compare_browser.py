@@ -1,4 +1,4 @@
-"""A chart of the Compare page is saved as a picture in both formats, with letters that can be read."""
+"""The Compare page in a browser: a link brings back what was compared, and a chart is saved as PNG and as SVG."""
 
 import re
 from pathlib import Path
@@ -42,3 +42,19 @@ def test_a_chart_is_saved_as_png_and_as_svg(tmp_path: Path, theme: str) -> None:
         assert drawing.startswith("<svg") and "First" in drawing and "Second" in drawing
         colours = {tuple(map(int, c)) for c in re.findall(r"fill: rgb\((\d+), (\d+), (\d+)\)", drawing)}
         assert any((sum(colour) < 400) != (theme == "dark") for colour in colours)  # letters that stand out
+
+
+@pytest.mark.timeout(120)
+def test_the_first_link_that_a_server_is_asked_for_brings_back_all_runs(tmp_path: Path) -> None:
+    executable = browser_path()
+    tiny_set(tmp_path)
+    runs = [finetuned(tmp_path, f"Number {right}", right=right) for right in (1, 2, 3, 4, 5, 6)]
+    query = "&".join(f"run={run.id}" for run in runs[:3]) + f"&pair={runs[2].id}&pair={runs[0].id}"
+    with served(tmp_path) as address, opened(f"{address}/compare?{query}", executable, webgl=False) as page:
+        page.get_by_text("2 photos only Number 3 got right, 0 only Number 1").wait_for()
+        no_error(page)
+        page.get_by_role("tab", name="Studies").click()
+        page.get_by_text("No study of tiny was started yet.").wait_for()
+        page.get_by_role("tab", name="Runs").click()
+        page.get_by_text("2 photos only Number 3 got right, 0 only Number 1").wait_for()
+        assert [part for part in page.url.split("?")[1].split("&") if part[:4] in ("run=", "pair")] == query.split("&")

@@ -122,6 +122,8 @@ def _interval(value: Any) -> str:
     """Return an accuracy's interval, or the remark that stands in its place."""
     if not _is_accuracy(value):
         return _text(value)
+    if value["share"] is None:
+        return ""
     if value.get("low") is None or value.get("high") is None:
         return "not known"
     return f"{percent(value['low'])} – {percent(value['high'])}"

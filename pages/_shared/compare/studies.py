@@ -3,6 +3,7 @@
 from typing import Any
 
 import streamlit as st
+from pydantic import ValidationError
 
 from facessl import config, registry
 from facessl.dataset import FaceDataset
@@ -15,6 +16,13 @@ from pages._shared.widgets import choose, chosen, run_name, shown_errors
 from pages._shared.words import count, plain
 
 _KEY = "compare-study"
+_KINDS = {  # of steps: one, several
+    "pretrain": ("pre-training", "pre-trainings"),
+    "finetune": ("fine-tuning", "fine-tunings"),
+    "embed": ("map", "maps"),
+    "evaluate": ("evaluation on pairs", "evaluations on pairs"),
+    "inside": ("computation of its own", "computations of its own"),
+}
 
 
 def studies(dataset: FaceDataset) -> None:
@@ -79,8 +87,13 @@ def new_study(dataset: FaceDataset) -> None:
     st.caption(f"{plain((plugin.__doc__ or '').partition(chr(10))[0])} *{plain(plugin.REFERENCE)}*")
     options = recipe_form(plugin.Options, key=f"compare-study-{preset}")
     settings: dict[str, Any] = {"preset": preset, "dataset": dataset.name, "options": options}
+    try:
+        checked = plugin.Options(**options)
+    except ValidationError as error:
+        st.error(plain(config.explain(error)), icon=":material/error:")
+        return
     with shown_errors():
-        what_it_takes(dataset, plugin, config.build(plugin.Options, options))
+        what_it_takes(dataset, plugin, checked)
     if st.button("Start the study", type="primary", icon=":material/play_arrow:", key="compare-study-start"):
         with shown_errors():
             choose("study", studio().start("study", settings).id, key=_KEY)
@@ -90,12 +103,11 @@ def new_study(dataset: FaceDataset) -> None:
 def what_it_takes(dataset: FaceDataset, plugin: Any, options: Any) -> None:
     """Say how many runs a study would make, and what it would have to leave out."""
     steps = plugin.steps(dataset, options, studio().workspace)
-    left_out = [step for step in steps if step.missing]
-    kinds = {"pretrain": "pre-training", "finetune": "fine-tuning", "embed": "embedding", "evaluate": "evaluation",
-             "inside": "computation of its own"}  # fmt: skip
-    numbers = {kind: sum(step.kind == kind and not step.missing for step in steps) for kind in kinds}
-    listed = ", ".join(count(number, kinds[kind]) for kind, number in numbers.items() if number)
-    st.markdown(f":material/list: It takes {listed or 'nothing that can be done here'}. "
-                "Runs that exist already, with the same settings, are used again.")  # fmt: skip
-    for sentence in dict.fromkeys(step.missing for step in left_out):
+    able = [step.kind for step in steps if not step.missing]
+    listed = ", ".join(count(able.count(kind), *words) for kind, words in _KINDS.items() if kind in able)
+    st.markdown(
+        f":material/list: It takes {listed or 'nothing that can be done here'}. "
+        "Runs that exist already, with the same settings, are used again."
+    )
+    for sentence in dict.fromkeys(step.missing for step in steps if step.missing):
         st.caption(f":material/info: {plain(sentence)}")
