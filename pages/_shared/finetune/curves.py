@@ -71,7 +71,7 @@ def choose_over(run: Run, others: Mapping[str, Run], twin: str | None) -> str:
     def called(chosen: str) -> str:
         if chosen not in others:
             return chosen
-        return run_name(others[chosen]) + (f" ({_AFRESH})" if chosen == twin else "")
+        return (f"{_AFRESH.capitalize()}: " if chosen == twin else "") + run_name(others[chosen])
 
     chosen: str = st.selectbox(
         "Lay over", ids, index=ids.index(twin) if twin in ids else 0, key=f"finetune-over-{run.id}", width=480,

@@ -16,12 +16,16 @@ from pages._shared.words import plain
 
 _PATIENCE = 1.0  # seconds: what a few small faces take is not worth a second drawing of the page
 _SIDE = 160  # pixels a side of a picture, at most
-_COLD, _WARM = np.array([200.0, 40, 30]), np.array([255.0, 225, 70])  # RGB: a little and most looked at
-_STRONGEST = 0.65  # share of the colour where it looked most: the face stays to be seen
+# RGB where it did not look, where it looked half as much as most, and where most: from dark and cold to light and warm,
+# so that it reads without colours as well.
+_COLOURS = np.array([[20.0, 10, 70], [200, 50, 60], [255, 225, 70]])
+_COLOUR = 0.55  # share of the colour: the face stays to be seen
 HOW = (
     "Where it looked: Grad-CAM (Selvaraju et al. 2017) on maps of a few places a side, so a warm spot is a region and "
     "not a pixel. It says what raised the answer, not whether that is a good reason."
 )
+
+NOWHERE = "no one place speaks for it"
 
 Asked = tuple[tuple[int, str], ...]  # (face, the person whom it may speak for)
 
@@ -37,9 +41,10 @@ def overlaid(face: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return a face (S, S, 3) uint8 under the colours of where the network looked, (H, W) in 0-1."""
     size = (face.shape[1], face.shape[0])
     fitted = Image.fromarray(np.asarray(seen, np.float32)).resize(size, Image.Resampling.BILINEAR)
-    share = np.clip(np.asarray(fitted), 0, 1)[..., None]
-    colour = _COLD + (_WARM - _COLD) * share
-    mixed = face * (1 - _STRONGEST * share) + colour * _STRONGEST * share
+    share = np.clip(np.asarray(fitted), 0, 1)
+    stops = np.linspace(0, 1, len(_COLOURS))
+    colour = np.stack([np.interp(share, stops, channel) for channel in _COLOURS.T], axis=-1)
+    mixed = (1 - _COLOUR) * face + _COLOUR * colour
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
 
 

@@ -12,7 +12,7 @@ from pages._shared.data.corrections import on_one_line
 from pages._shared.data.photo import strip
 from pages._shared.face_picker import face_picker
 from pages._shared.finetune.answers import Answers
-from pages._shared.finetune.looked import HOW, overlaid, where_it_looked
+from pages._shared.finetune.looked import HOW, NOWHERE, overlaid, where_it_looked
 from pages._shared.widgets import face_grid, paged
 from pages._shared.words import count, percent, plain
 
@@ -119,7 +119,9 @@ def _looked(run: Run, dataset: FaceDataset, face: int, people: list[str]) -> Non
     crop = np.asarray(dataset.faces[face])
     pictures = [(crop, "the face")]
     if maps is not None:
-        pictures += [(overlaid(crop, seen), f"for {person}") for seen, person in zip(maps, people, strict=True)]
+        for seen, person in zip(maps, people, strict=True):
+            shown, found = (overlaid(crop, seen), "") if seen.any() else (crop, f": {NOWHERE}")
+            pictures.append((shown, f"for {person}{found}"))
     face_grid([picture for picture, _ in pictures], [said for _, said in pictures], width=140)
     st.caption(HOW)
 

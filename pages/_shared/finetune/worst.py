@@ -7,7 +7,7 @@ from facessl.dataset import FaceDataset
 from facessl.runs import Run
 from pages._shared.data.corrections import on_one_line
 from pages._shared.finetune.answers import Answers
-from pages._shared.finetune.looked import HOW, overlaid, pair, where_it_looked
+from pages._shared.finetune.looked import HOW, NOWHERE, overlaid, pair, where_it_looked
 from pages._shared.finetune.photos import open_answer
 from pages._shared.widgets import paged
 from pages._shared.words import count, percent, plain
@@ -40,8 +40,12 @@ def _mistake(run: Run, dataset: FaceDataset, answers: Answers, place: int, seen:
     face = int(answers.faces[place])
     right, given = (answers.people[labels[place]] for labels in (answers.labels, answers.answers))
     crop = np.asarray(dataset.faces[face])
-    pictures = [(crop, right)] if seen is None else [(crop, right), (overlaid(crop, seen), "Where it looked")]
+    pictures = [(crop, right)]
+    if seen is not None and seen.any():
+        pictures.append((overlaid(crop, seen), "Where it looked"))
     st.html(pair(pictures))
+    if seen is not None and not seen.any():
+        st.caption(f"Where it looked: {NOWHERE}.")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         share = percent(answers.shares[place], 0)
         st.markdown(f"**{plain(on_one_line(right))}**  \ncalled {plain(on_one_line(given))}, {share}", width="stretch")
