@@ -83,7 +83,8 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _start(studio: Studio, *, kind: str, detach: bool, **settings: Any) -> dict[str, Any]:
-    if (preset := settings.pop("preset", None)) is not None:
+    # Of a study, the preset is its question; of what learns from views, theirs.
+    if "views" in config.RECIPES[kind].model_fields and (preset := settings.pop("preset", None)) is not None:
         settings = {"views": studio.preset(preset).model_dump(), **settings}
     if (world := distributed.launched()).size > 1:
         return _start_together(studio, world, kind, settings)
@@ -378,6 +379,8 @@ def _chosen(words: Sequence[str], flag: str) -> str | None:
 def _as_text(answer: Any) -> str:
     if isinstance(answer, list):
         return _table(answer) if answer else "There is nothing to list."
+    if "sentences" in answer:
+        return _report(answer)
     lines = []
     for key, value in answer.items():
         if key == "roc":
@@ -391,6 +394,15 @@ def _as_text(answer: Any) -> str:
     return "\n".join(lines)
 
 
+def _report(answer: dict[str, Any]) -> str:
+    """Return a study's report: its answer, its tables, what is missing; charts are for pages."""
+    lines = list(answer["sentences"])
+    for table in answer["tables"]:
+        rows = [{column: row.get(column) for column in table["columns"]} for row in table["rows"]]
+        lines += ["", f"{table['title']}. {table['note']}".strip(), *([_table(rows)] if rows else [])]
+    return "\n".join([*lines, *(["", *answer["missing"]] if answer["missing"] else [])])
+
+
 def _table(rows: list[dict[str, Any]]) -> str:
     columns = list(rows[0])
     cells = [columns] + [[_cell(row.get(column), column) for column in columns] for row in rows]
@@ -399,9 +411,20 @@ def _table(rows: list[dict[str, Any]]) -> str:
     return "\n".join("  ".join(line).rstrip() for line in padded)
 
 
+def _accuracy(cell: dict[str, Any]) -> str:
+    """Return an accuracy of a report with its interval, per cent, and on what it was measured."""
+    if cell["share"] is None:
+        return "–"
+    known = cell["low"] is not None and cell["high"] is not None
+    interval = f" ({100 * cell['low']:.1f}–{100 * cell['high']:.1f})" if known else ""
+    return f"{100 * cell['share']:.1f} %{interval} {cell['how']}, {cell['photos']} {cell['split']}"
+
+
 def _cell(value: Any, of: str = "") -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, dict) and "share" in value:
+        return _accuracy(value)
     if isinstance(value, dict):
         return ", ".join(f"{k} {_cell(v, k)}" for k, v in value.items())
     if isinstance(value, list):
