@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 # What people read for a run's state, and the badge's colour and icon.
 STATES = {
@@ -102,3 +103,8 @@ def _plain_line(line: str) -> str:
     shown = "".join(f"\\{c}" if c in "\\`*_[]()#~<>:$|&" else c for c in line)
     # A dash or a number would begin a list, a row of = or - a heading.
     return re.sub(r"^(?:([-+=])|(\d+)(\.)(?=\s|$))", lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\.", shown)
+
+
+def preset_name(name: str, built_in: Sequence[str]) -> str:
+    """Return a preset's name as people read it: one that comes along begins large, a saved one says that it is."""
+    return name[0].upper() + name[1:] if name in built_in else f"{name} (saved)"

@@ -1,18 +1,24 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import devices, runs
+from facessl.batches import FaceBatches, FacePool
 from facessl.config import PretrainRecipe, ViewRecipe, build
-from facessl.devices import DeviceInfo
+from facessl.dataset import FaceDataset
+from facessl.devices import Compute, DeviceInfo
+from facessl.distributed import World
 from facessl.runs import Run
 from facessl.studio import Studio
 from facessl.turns import Place
 from pages._shared.curves import collapse_sentence, pretrain_sentence
+from pages._shared.pretrain.before import an_epoch, before_it, computes_on, steps_of, twice_learnt_from
 from pages._shared.pretrain.start import BY_HAND, MATTERS, groups
 from pages._shared.pretrain.table import ends, seen
 from pages._shared.pretrain.watch import PANELS
@@ -20,6 +26,7 @@ from pages._shared.widgets import run_name
 from pages._shared.words import duration
 from tests.pages.made import APP, make_run, open_page, pretrained, words
 from tests.pages.test_home import counted_set
+from tests.tiny import make_set
 
 
 @pytest.fixture
@@ -222,6 +229,99 @@ def test_before_the_start_it_says_where_it_computes_and_who_is_before_it(
     app = open_page("pretrain")
     app.session_state["pretrain-tabs-next"] = "Start a run"
     assert "*The one at work* works there, and 1 run waits" in words(app.run())
+
+
+def test_a_preset_is_called_as_on_the_views_page(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    Studio(empty_workspace).save_preset("Mine", ViewRecipe(blur=0.93))
+    offered = open_page("views").selectbox(key="views-preset").options
+    assert open_page("pretrain").selectbox(key="pretrain-preset-False").options == offered
+    assert offered[0] == "Faces"
+
+
+def queued(monkeypatch: pytest.MonkeyPatch, *lines: list[Run]) -> None:
+    """Let the machine have one GPU a line, and these runs in the GPUs' queues; nobody in the CPU's."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(len(lines)))))
+    places = [Place(f"gpu{gpu}", n, run) for gpu, line in enumerate(lines) for n, run in enumerate(line)]
+    monkeypatch.setattr(Studio, "queue", lambda self: places)
+
+
+def asking(**settings: object) -> PretrainRecipe:
+    recipe = build(PretrainRecipe, {"dataset": "tiny", **settings})
+    assert isinstance(recipe, PretrainRecipe)
+    return recipe
+
+
+def test_who_is_before_it_depends_on_the_device_and_on_how_many_it_needs(
+    empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = (make_run(empty_workspace, "finetune", title) for title in ("One", "Two", "Three"))
+    queued(monkeypatch, [one], [two, three])
+    assert "*One* works there." in before_it(asking(device="cuda"))  # the shorter queue
+    assert "*Two* works there, and 1 run waits." in before_it(asking(device="cuda:1"))
+    assert "*Two* works there" in before_it(asking(device="cuda", processes=2))  # it needs both
+    assert "starts at once" in before_it(asking(device="cpu"))
+    one.request_pause()
+    assert "*One* is paused, and holds the queue." in before_it(asking(device="cuda"))
+
+
+def test_an_estimate_that_would_wait_says_so_beside_its_button(
+    empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_set(empty_workspace)
+    assert "An estimate waits" not in words(open_page("pretrain"))
+    works = make_run(empty_workspace, "finetune", "The *one* at work")
+    works.request_pause()
+    places = [Place(queue, 0, works) for queue in devices.queues("auto")]
+    monkeypatch.setattr(Studio, "queue", lambda self: places)
+    said = words(open_page("pretrain"))
+    assert r"An estimate waits its turn as well: *The \*one\* at work* is paused, and holds the queue." in said
+
+
+def test_where_it_computes_is_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    card, abacus = DeviceInfo("cuda", "Card", "bf16", 8.0), DeviceInfo("cpu", "2 × Abacus", "fp32", 8.0)
+    monkeypatch.setattr("facessl.devices.pick", lambda wanted: {"cpu": abacus}[wanted])
+    assert computes_on(asking(), None) == "It computes on a device that is being looked for."
+    assert computes_on(asking(), card) == "It computes on **Card, bf16**."
+    assert computes_on(asking(precision="fp16"), card) == "It computes on **Card, fp16**."
+    assert computes_on(asking(device="cuda:1"), card) == r"It computes on **cuda\:1, bf16**."
+    assert computes_on(asking(device="cpu", threads=1), card) == "It computes on **2 × Abacus, fp32**, 1 thread."
+    assert "in 2 processes, each on a GPU of its own." in computes_on(asking(processes=2), card)
+    assert "But 3 processes need as many GPUs, and there are 2." in computes_on(asking(processes=3), card)
+    assert "in 2 processes, which share its cores." in computes_on(asking(processes=2), abacus)
+
+
+def test_a_device_that_is_not_there_is_said_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facessl.devices.detect", lambda: DeviceInfo("cpu", "2 × Abacus", "fp32", 8.0))
+    assert "This machine has no cuda device" in computes_on(asking(device="cuda"), devices.detect())
+
+
+@pytest.mark.parametrize("faces", [2, 20, 52])
+@pytest.mark.parametrize("batch_size", [2, 7, 20, 52, 64])
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_the_steps_said_are_those_that_the_training_takes(faces: int, batch_size: int, processes: int) -> None:
+    pool = FacePool([(cast(FaceDataset, SimpleNamespace(size=32, faces=None)), np.arange(faces))])
+    compute = Compute(DeviceInfo("cpu", "2 × Abacus", "fp32", 8.0), "fp32", 1)
+    recipe = asking(batch_size=batch_size, processes=processes)
+    taken = FaceBatches(pool, np.full(faces, -1), 2, recipe, compute, World(0, processes))
+    said = steps_of(faces, batch_size, processes)
+    assert (said.batch, said.steps) == (taken.batch_size, taken.steps)
+    assert said.left_out == faces - taken.steps * taken.batch_size
+
+
+def test_how_faces_fall_into_steps_is_said_before_the_start(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)  # 4 nameless faces, and 48 to learn from
+    app = open_page("pretrain")
+    assert "52 faces in 1 step of 52, for a batch of 64 is more than there are." in words(app)
+    app = next(field for field in app.number_input if field.label == "Batch size").set_value(20).run()
+    assert "52 faces in 2 steps of 20; 12 faces left out of each epoch, others every time." in words(app)
+    assert "52 faces in 2 steps of 26." in an_epoch(asking(batch_size=26))
+    make_set(empty_workspace, "more", people=2, photos=10)
+    assert "**tiny was named twice**" in an_epoch(asking(also=("tiny",)))
+    assert "**more and more@2 are versions of one set**" in twice_learnt_from(("tiny", "more", "more@2"))
+    assert twice_learnt_from(("tiny", "more")) == ""
+    assert "72 faces in" in an_epoch(asking(also=("more",)))
 
 
 # -- the estimate ------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def _figures(result: dict[str, Any], epochs: int) -> None:
     with grid.cell():
         st.metric("An epoch", duration(result["seconds_an_epoch"]))
     with grid.cell():
-        st.metric(f"All {count(epochs, 'epoch')}", duration(total))
+        st.metric(f"All {epochs:,} epochs" if epochs > 1 else "In all", duration(total))
     with grid.cell():
         st.metric("Memory at its peak", memory(result["memory_mib"]))
     with grid.cell():

@@ -1,4 +1,4 @@
-"""Starting a pre-training: what matters first, the rest in groups; where it would compute, and what it would take."""
+"""Starting a pre-training: what matters first, the rest in groups; then where it would go, and what it would take."""
 
 import zlib
 from collections.abc import Sequence
@@ -7,14 +7,15 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from facessl import config, devices, registry
+from facessl import config, registry
 from facessl.config import PretrainRecipe, ViewRecipe, device_defaults
 from facessl.errors import RecipeError
 from pages._shared.backend import studio
 from pages._shared.forms import field_widget, plugin_options, plugin_select, recipe_form
+from pages._shared.pretrain.before import EVERY, estimate_waits, where_it_goes
 from pages._shared.pretrain.estimate import show_estimate
 from pages._shared.widgets import choose, empty_state, open_tab, pick_dataset, shown_errors
-from pages._shared.words import count, plain
+from pages._shared.words import plain, preset_name
 
 CARRIED = "carried_views"  # view settings from the Views page
 FROM_VIEWS = "from the Views page"
@@ -54,11 +55,12 @@ def start_run(watch: tuple[str, str]) -> None:
     except RecipeError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.fragment(where_it_goes, run_every=3.0)()
-    with st.container(horizontal=True):
+    st.fragment(where_it_goes, run_every=EVERY)(recipe)
+    with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Start pre-training", type="primary", icon=":material/play_arrow:", key="pretrain-start")
         estimated = st.button("Estimate", icon=":material/timer:", key="pretrain-estimate",
                               help="A few steps of it say what an epoch takes, and how much memory.")  # fmt: skip
+        st.fragment(estimate_waits, run_every=EVERY)(recipe)
     if pressed:
         with shown_errors():
             run = studio().start("pretrain", settings)
@@ -132,7 +134,7 @@ def pick_views() -> tuple[str, dict[str, Any]]:
     key = f"pretrain-preset-{carried is not None}"
     if st.session_state.get(key, names[0]) not in names:
         del st.session_state[key]  # somebody deleted it
-    name = st.selectbox("Views", names, key=key, persist_state="session")
+    name = st.selectbox("Views", names, key=key, format_func=_preset_name, persist_state="session")
     values = ViewRecipe().model_dump()
     if name == FROM_VIEWS and carried is not None:
         values = carried
@@ -143,24 +145,12 @@ def pick_views() -> tuple[str, dict[str, Any]]:
     return f"{name}-{zlib.crc32(str(values).encode()):x}", values
 
 
+def _preset_name(name: str) -> str:
+    from facessl.presets import BUILT_IN
+
+    return "From the Views page" if name == FROM_VIEWS else preset_name(name, BUILT_IN)
+
+
 def starting_points() -> list[str]:
     """Return what a network may start from: nothing, ImageNet's weights, or a trained run."""
     return ["scratch", "imagenet", *(run.id for run in studio().models())]
-
-
-def where_it_goes() -> None:
-    """Say on which device a run would compute, and who is before it."""
-    device = studio().device()
-    name = f"**{plain(device.name)}, {device.precision}**" if device else "a device that is being looked for"
-    st.markdown(f":material/memory: It computes on {name}. {before_it()}")
-
-
-def before_it() -> str:
-    """Return in a sentence or two who works and who waits."""
-    places = studio().queue()
-    of_queue = {queue: [p.run.title for p in places if p.queue == queue] for queue in devices.queues("auto")}
-    shortest = min(of_queue.values(), key=len)
-    if not shortest:
-        return "Nobody is before it: it starts at once."
-    waiting = f", and {count(len(shortest) - 1, 'run waits', 'runs wait')}" if len(shortest) > 1 else ""
-    return f"It waits its turn: *{plain(shortest[0])}* works there{waiting}."
