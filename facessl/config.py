@@ -280,7 +280,7 @@ class FinetuneRecipe(TrainRecipe):
         0, ge=0, le=64, description="So many of the first stages keep their weights; 0: the whole network learns."
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: the fewer photos a person has, the more each of them counts."
+        "none", description="none: every photo counts alike; balanced: the fewer a person has, the more each counts."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of certainty given to all other people.")
     patience: int = Field(
