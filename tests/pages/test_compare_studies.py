@@ -4,20 +4,15 @@ import fcntl
 from pathlib import Path
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl import runs
-from facessl.config import Recipe
+from facessl import registry, runs
+from facessl.config import RECIPES, build
 from facessl.runs import Run
+from facessl.studio import Studio
+from facessl.studying import Step
 from tests.pages.made import APP, finetuned, open_page, tiny_set, words
-
-
-class AnyStudy(Recipe):
-    """What the page reads of a study's recipe."""
-
-    preset: str = "label_efficiency"
-    dataset: str = "tiny"
-
 
 SHARE = {"share": 0.8, "low": 0.7, "high": 0.9, "photos": 6, "split": "test", "how": "fine-tuned"}
 REPORT: dict[str, Any] = {
@@ -31,7 +26,8 @@ REPORT: dict[str, Any] = {
 
 
 def study(workspace: Path, state: str, report: dict[str, Any] | None = None, **status: Any) -> Run:
-    run = runs.create(workspace, "study", AnyStudy(), title="Label efficiency of the tests")
+    recipe = build(RECIPES["study"], {"preset": registry.names("studies")[0], "dataset": "tiny"})
+    run = runs.create(workspace, "study", recipe, title="A study of the tests")
     run.update(state=state, **status)
     if report:
         runs.write_json(run.path / "report.json", report)
@@ -102,3 +98,61 @@ def test_runs_of_studies_are_left_out_until_asked_for(empty_workspace: Path) -> 
     assert app.warning[0].value.startswith("**My own**") and "With the 1 run of studies" in app.toggle[0].label
     app.toggle[0].set_value(True).run()
     assert app.success[0].value.startswith("**One of the study** is the best network")
+
+
+def test_the_form_says_what_a_study_takes_and_starts_it_with_what_was_chosen(
+    empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_set(empty_workspace)
+    started: list[dict[str, Any]] = []
+
+    def start(self: Studio, kind: str, settings: dict[str, Any]) -> Run:
+        started.append(settings)
+        return self.create(kind, settings)  # checked like any, but nobody works on it
+
+    monkeypatch.setattr(Studio, "start", start)
+    app = open_page("compare")
+    app.session_state["compare-tabs"] = "Studies"
+    app.run()
+    preset = app.selectbox(key="compare-preset").value
+    plugin = registry.load("studies", preset)
+    steps = plugin.steps(Studio(empty_workspace).dataset("tiny"), plugin.Options(), empty_workspace)
+    for missing in {step.missing for step in steps}:
+        assert missing in words(app).replace("\\", "")  # said before the start
+    app.number_input(key=f"compare-study-{preset}-epochs").set_value(3).run()
+    app.button(key="compare-study-start").click().run()
+    assert not app.exception
+    assert [(settings["preset"], settings["dataset"]) for settings in started] == [(preset, "tiny")]
+    (run,) = Studio(empty_workspace).runs("study")
+    assert run.config["recipe"]["options"]["epochs"] == 3
+    assert app.query_params["study"] == run.id
+
+
+def test_what_a_study_takes_leaves_out_what_builds_on_what_is_missing(
+    empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_set(empty_workspace)
+    plugin = registry.load("studies", registry.names("studies")[0])
+    steps = [
+        Step("a", "pretrain", {}), Step("b", "pretrain", {}, "There are no weights."),
+        Step("c", "finetune", {"init": "@a"}), Step("d", "finetune", {"init": "@b"}), Step("e", "inside", {}),
+        Step("f", "inside", {}),
+    ]  # fmt: skip
+    monkeypatch.setattr(plugin, "steps", lambda dataset, options, workspace: steps)
+    app = open_page("compare")
+    app.session_state["compare-tabs"] = "Studies"
+    said = words(app.run())
+    assert "It takes 1 pre-training, 1 fine-tuning, 2 computations of its own." in said
+    assert said.count("There are no weights.") == 1
+
+
+@pytest.mark.parametrize("preset", registry.names("studies"))
+def test_each_study_has_a_form(empty_workspace: Path, preset: str) -> None:
+    tiny_set(empty_workspace)
+    app = open_page("compare")
+    app.session_state["compare-tabs"] = "Studies"
+    app.session_state["compare-preset"] = preset
+    app.run()
+    assert not app.exception
+    assert registry.load("studies", preset).REFERENCE in words(app).replace("\\", "")
+    assert "It takes " in words(app) or app.error  # a study may not fit a set, and says so

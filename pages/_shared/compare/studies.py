@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from facessl import config, registry
+from facessl import conducting, config, registry
 from facessl.dataset import FaceDataset
 from facessl.runs import Run
 from pages._shared.backend import studio
@@ -103,11 +103,12 @@ def new_study(dataset: FaceDataset) -> None:
 def what_it_takes(dataset: FaceDataset, plugin: Any, options: Any) -> None:
     """Say how many runs a study would make, and what it would have to leave out."""
     steps = plugin.steps(dataset, options, studio().workspace)
-    able = [step.kind for step in steps if not step.missing]
+    left_out = conducting.left_out(steps)
+    able = [step.kind for step in steps if step.key not in left_out]
     listed = ", ".join(count(able.count(kind), *words) for kind, words in _KINDS.items() if kind in able)
     st.markdown(
         f":material/list: It takes {listed or 'nothing that can be done here'}. "
         "Runs that exist already, with the same settings, are used again."
     )
-    for sentence in dict.fromkeys(step.missing for step in steps if step.missing):
+    for sentence in dict.fromkeys(left_out.values()):
         st.caption(f":material/info: {plain(sentence)}")
