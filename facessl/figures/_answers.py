@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _BINS = 40
-_WHITE_ABOVE = 0.6  # share from which a cell is dark enough for white letters
+# Of the confusion matrix, share -> how much colour: steep, so that every number stands on a pale or on a dark cell,
+# and white letters from there on read on both a light and a dark page.
+_SHADES = ((0, 0.04), (0.15, 0.3), (0.34, 0.8), (1, 1))
+_WHITE_ABOVE = 0.3
 _UPRIGHT_FROM = 10  # people whose names, written aslant, do not lie on each other on a phone
 
 
@@ -41,7 +44,7 @@ def confusion(
     few = len(names) <= NAMED_UP_TO
     figure = go.Figure(go.Heatmap(
         z=shares.astype(np.float32), zmin=0, zmax=1, showscale=False, hoverinfo="skip", xgap=int(few), ygap=int(few),
-        colorscale=[[0, "rgba(44, 143, 153, 0.04)"], [1, "rgba(44, 143, 153, 0.9)"]],
+        colorscale=[[share, f"rgba(24, 112, 122, {alpha})"] for share, alpha in _SHADES],
     ))  # fmt: skip
     # Plotly selects points and not heat-map cells, so an invisible point lies on each.
     figure.add_scatter(
@@ -71,7 +74,6 @@ def _write_counts(figure: "Figure", cells: Sequence[tuple[int, int, int]], share
     """Write each cell's photos into it: annotations, because the text of points fades when one is selected."""
     figure.update_layout(annotations=[
         {"x": j, "y": i, "text": str(photos), "showarrow": False,
-         # On a pale cell the page's own colour of text reads best, in light and in dark.
          **({"font": {"color": "#ffffff"}} if shares[i, j] > _WHITE_ABOVE else {})}
         for i, j, photos in cells
     ])  # fmt: skip

@@ -25,7 +25,7 @@ def show_figures(run: Run) -> None:
             st.info(plain(stopped["why"]), icon=":material/front_hand:")
         else:
             st.caption(plain(stopped["why"]))
-    grid = st.grid(4, min_column_width=150)
+    grid = st.grid(4, min_column_width=175)
     for k in (1, 3, 5):
         interval = found[f"top{k}_interval"]
         grid.cell().metric(
