@@ -41,7 +41,7 @@ def watch_runs(runs: list[Run]) -> None:
         st.info("Nothing has been pre-trained yet. Start a run under **Start a run**.", icon=":material/info:")
         return
     watch_run(run, runs)
-    past_runs(runs)
+    past_runs(runs, run.id)
 
 
 pretrain()

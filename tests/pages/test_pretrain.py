@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from facessl import devices, runs
 from facessl.batches import FaceBatches, FacePool
-from facessl.config import PretrainRecipe, ViewRecipe, build
+from facessl.config import GENTLE_VIEWS, PretrainRecipe, ViewRecipe, build
 from facessl.dataset import FaceDataset
 from facessl.devices import Compute, DeviceInfo
 from facessl.distributed import World
@@ -20,7 +20,7 @@ from facessl.turns import Place
 from pages._shared.curves import collapse_sentence, pretrain_sentence
 from pages._shared.pretrain.before import an_epoch, before_it, computes_on, steps_of, twice_learnt_from
 from pages._shared.pretrain.start import BY_HAND, MATTERS, groups
-from pages._shared.pretrain.table import ends, seen
+from pages._shared.pretrain.table import columns, ends, rows_of, seen
 from pages._shared.pretrain.watch import PANELS
 from pages._shared.widgets import run_name
 from pages._shared.words import duration
@@ -510,6 +510,65 @@ def test_the_table_is_filtered_by_text_set_and_state(empty_workspace: Path) -> N
     assert listed(app.multiselect(key="pretrain-filter-Set").set_value(["other"]).run()) == ["A third"]
     app = app.text_input(key="pretrain-find").set_value("nothing like it").run()
     assert "clear a filter" in words(app)
+
+
+def test_the_table_counts_in_numbers_and_leaves_blank_what_was_not_measured(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    slow, quick, new = (make_run(empty_workspace, "pretrain", title, epochs=30) for title in ("a", "b", "c"))
+    slow.update(seconds=600.0, epoch=9)
+    quick.update(seconds=90.0, epoch=30)
+    new.update(seconds=0.0, epoch=0)
+    app = open_page("pretrain")
+    table = app.dataframe[-1].value.set_index("Run")
+    # As text, "10 min 0 s" sorts before "9 min", and "9 / 30" behind "30 / 30".
+    assert list(table.sort_values("Minutes").index) == ["b", "a", "c"]
+    assert list(table.sort_values("Epochs").index) == ["c", "a", "b"] and set(table["Asked for"]) == {30}
+    assert np.isnan(table.loc["c", "Minutes"]) and app.dataframe[-1].proto.placeholder == ""
+
+
+def test_the_run_shown_is_marked_in_the_table(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    first, second = (make_run(empty_workspace, "pretrain", "alike") for _ in range(2))
+    for run in (second, first):
+        app = AppTest.from_file(str(APP), default_timeout=120).run()
+        app.query_params["run"] = run.id
+        table = app.switch_page("pages/pretrain.py").run().dataframe[-1].value
+        assert list(table[table["Shown"] != ""]["Id"]) == [run.id[-4:]]
+
+
+def test_a_long_title_or_note_pushes_no_column_out_of_sight() -> None:
+    widths = {name: column["width"] for name, column in columns().items()}
+    assert sum(widths[name] for name in ("Shown", "Run", "What differs", "Note", "Id")) < 700
+
+
+def test_runs_of_one_name_are_told_apart_by_what_most_do_not_have(empty_workspace: Path) -> None:
+    plain = make_run(empty_workspace, "pretrain", "alike")
+    others = [
+        make_run(empty_workspace, "pretrain", "alike", **settings)
+        for settings in (
+            {"learning_rate": 3e-4, "options": {"temperature": 0.5}},
+            {"views": GENTLE_VIEWS.model_dump(), "epochs": 7},
+            {"init": plain.id, "batch_size": 32, "also": ["more", "most"]},
+        )
+    ]
+    rows = rows_of([*reversed(others), plain])
+    assert [rows[run.id]["What differs"] for run in (plain, *others)] == [
+        "",
+        "learning rate 0.0003 · temperature 0.5",
+        "views Gentle",
+        "start from alike · batch size 32 · further sets, nameless more, most",
+    ]
+
+
+def test_what_most_runs_have_is_not_told_of_each(empty_workspace: Path) -> None:
+    usual = [make_run(empty_workspace, "pretrain", "alike", batch_size=200) for _ in range(3)]
+    other = make_run(empty_workspace, "pretrain", "alike", views={"hue": 0.2, "blur": 0.5, "flip": 0.1})
+    rows = rows_of([other, *usual])
+    assert {rows[run.id]["What differs"] for run in usual} == {""}
+    assert rows[other.id]["What differs"] == (
+        f"batch size {PretrainRecipe.model_fields['batch_size'].default} · mirrored, how often 0.1 · hue 0.2 · "
+        "blur, how often 0.5"
+    )
 
 
 def test_the_first_and_last_row_are_read_without_those_between(empty_workspace: Path) -> None:

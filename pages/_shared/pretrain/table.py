@@ -1,5 +1,6 @@
 """The table of past runs: sorted by a click, filtered, and a chosen row is the run shown above."""
 
+import contextlib
 import json
 import zlib
 from collections.abc import Sequence
@@ -8,14 +9,16 @@ from typing import Any
 
 import streamlit as st
 
+from facessl.errors import FaceSSLError
 from facessl.runs import ACTIVE, Run
 from pages._shared.backend import studio
+from pages._shared.pretrain.differs import what_differs
 from pages._shared.widgets import choose
-from pages._shared.words import STATES, duration
+from pages._shared.words import STATES, preset_name
 
 FOLLOW = "pretrain-follow"  # a row was chosen: the page shall show that run
 PIXELS = ("knn_pixels", "knn_raw_pixels", "knn_whitened_pixels")
-_PERCENT = st.column_config.NumberColumn(format="%.1f %%")
+SHOWN = "●"
 _TAIL = 8192  # bytes at the end of a curve in which its last row is found
 Seen = tuple[tuple[str, str, str], ...]
 
@@ -31,18 +34,17 @@ def look_out(shown: Seen) -> None:
         st.rerun()
 
 
-def past_runs(runs: Sequence[Run]) -> None:
-    """Draw the table; it goes on counting while one of the runs works."""
+def past_runs(runs: Sequence[Run], shown: str) -> None:
+    """Draw the table, in which the run with the id ``shown`` is marked; it goes on counting while a run works."""
     live = any(run.status().state in ACTIVE for run in runs)
-    st.fragment(_table, run_every=3.0 if live else None)(runs)
+    st.fragment(_table, run_every=3.0 if live else None)(runs, shown)
 
 
-def _table(runs: Sequence[Run]) -> None:
+def _table(runs: Sequence[Run], marked: str) -> None:
     if st.session_state.pop(FOLLOW, False):
         st.rerun()
     st.subheader("All runs", anchor=False)
-    there = [run for run in runs if run.path.is_dir()]
-    rows = {run.id: row_of(run) for run in there}
+    rows = rows_of([run for run in runs if run.path.is_dir()], marked)
     shown = filtered(rows) if len(rows) > 1 else rows
     if not shown:
         st.caption("No run is like that; clear a filter.")
@@ -50,12 +52,47 @@ def _table(runs: Sequence[Run]) -> None:
     # Another list is another table, or the row chosen in the last one would be marked in this one too.
     key = f"pretrain-table-{zlib.crc32(' '.join(shown).encode()):x}"
     st.dataframe(
-        list(shown.values()), hide_index=True, key=key, selection_mode="single-row",
+        list(shown.values()), hide_index=True, key=key, selection_mode="single-row", placeholder="",
         on_select=lambda: _follow(key, list(shown)), height="content" if len(shown) <= 10 else 420,
-        column_config={"k-NN val": _PERCENT, "pixels, at best": _PERCENT, "untrained": _PERCENT},
-        alt="All pre-trainings",
+        column_config=columns(), alt="All pre-trainings",
     )  # fmt: skip
-    st.caption("Choose a row to see that run above; a click on a column's name sorts by it.")
+    st.caption(
+        f"Choose a row to see that run above, where {SHOWN} is now; a click on a column's name sorts by it. "
+        "What differs: the settings that most of these runs do not have."
+    )
+
+
+def columns() -> dict[str, Any]:
+    """Return how the columns are shown: no name or note so wide that the next column is pushed out of sight."""
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    share = number(format="%.1f %%", width=90)
+    return {
+        "Shown": text(SHOWN, width=30, help="The run that is shown above."),
+        "Run": text(width=210), "What differs": text(width=230), "Note": text(width=140), "Id": text(width=60),
+        "Epochs": number("Epochs done", format="%d", width=100), "Asked for": number(format="%d", width=80),
+        "k-NN val": share, "pixels, at best": share, "untrained": share,
+        "Loss": number(format="%.3f", width=70), "Images/s": number(format="localized", width=80),
+        "Minutes": number(format="%.1f", width=80, help="Working time so far, without pauses."),
+    }  # fmt: skip
+
+
+def rows_of(runs: Sequence[Run], marked: str = "") -> dict[str, dict[str, Any]]:
+    """Return the lines of the table by the runs' ids."""
+    configs = {run.id: run.config for run in runs}
+    recipes = {run_id: config["recipe"] for run_id, config in configs.items()}
+    differ = what_differs(recipes, {run_id: config["title"] for run_id, config in configs.items()}, presets())
+    return {run.id: row_of(run, configs[run.id], differ[run.id], shown=run.id == marked) for run in runs}
+
+
+def presets() -> dict[str, dict[str, Any]]:
+    """Return the settings of the presets of views, by what they are called."""
+    from facessl.presets import BUILT_IN
+
+    found = {}
+    for name in studio().presets():
+        with contextlib.suppress(FaceSSLError):  # a broken one; the form says so where it is chosen
+            found[preset_name(name, BUILT_IN)] = studio().preset(name).model_dump(mode="json")
+    return found
 
 
 def filtered(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -86,25 +123,27 @@ def _follow(key: str, listed: list[str]) -> None:
         st.session_state[FOLLOW] = True
 
 
-def row_of(run: Run) -> dict[str, Any]:
+def row_of(run: Run, config: dict[str, Any], differs: str, *, shown: bool) -> dict[str, Any]:
     """Return one line of the table, read from the run's files as they are now."""
-    config, status = run.config, run.status()
-    recipe = config["recipe"]
+    status, recipe = run.status(), config["recipe"]
     start, now = ends(run)
     return {
+        "Shown": SHOWN if shown else "",
         "Run": config["title"],
-        "Started": config["created"][:16].replace("T", " "),
+        "What differs": differs,
+        "Note": " ".join(run.note.split()),
+        "Id": run.id[-4:],
         "State": STATES.get(status.state, (status.state.capitalize(),))[0],
-        "Set": recipe["dataset"],
-        "Epochs": f"{status.epoch} / {recipe['epochs']}",
         "k-NN val": _as_percent(now.get("knn_accuracy")),
         "pixels, at best": _as_percent(max(filter(None, map(start.get, PIXELS)), default=None)),
         "untrained": _as_percent(start.get("knn_accuracy")),
         "Loss": now.get("loss"),
+        "Epochs": status.epoch,
+        "Asked for": recipe["epochs"],
+        "Minutes": status.seconds / 60 if status.seconds else None,
         "Images/s": round(status.images_per_second) or None,
-        "Time": duration(status.seconds),
-        "Note": run.note,
-        "Id": run.id[-4:],
+        "Set": recipe["dataset"],
+        "Started": config["created"][:16].replace("T", " "),
     }
 
 
