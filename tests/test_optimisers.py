@@ -54,6 +54,43 @@ def lars_by_hand(model: nn.Module, steps: int, decay: float, rate: float = 0.1) 
     return w
 
 
+@pytest.mark.parametrize("name", optimisers.NAMES)
+def test_a_share_of_the_rate_is_the_rate_of_those_it_was_given_to(name: str) -> None:
+    """Two optimisers, at the whole and at a third of the rate, each move what one with shares moves of it."""
+    slow = {"0.weight", "0.bias"}
+    models = [network() for _ in "abc"]
+    for model, factors in zip(models, ({}, dict.fromkeys(slow, 1 / 3), {}), strict=True):
+        optimizer = optimisers.build(name, model, learning_rate=0.1, weight_decay=0.01, factors=factors)
+        trained(model, optimizer, range(4), rate=0.1 / 3 if model is models[2] else 0.1)
+        assert optimisers.rate_of(optimizer) == pytest.approx((0.1 / 3 if model is models[2] else 0.1) / 4)
+    whole, shared, third = (dict(model.named_parameters()) for model in models)
+    for parameter, value in shared.items():
+        torch.testing.assert_close(value, (third if parameter in slow else whole)[parameter], rtol=1e-5, atol=1e-7)
+        assert not torch.equal(third[parameter], whole[parameter])
+
+
+@pytest.mark.parametrize("name", optimisers.NAMES)
+def test_shares_of_the_rate_are_in_the_state_and_what_wants_no_gradient_is_not(name: str) -> None:
+    factors = {"0.weight": 0.5}
+    models = [network() for _ in "ab"]
+    for model in models:
+        model[1].requires_grad_(False)
+    first, second = (
+        optimisers.build(name, model, learning_rate=0.1, weight_decay=0.0, factors=factors) for model in models
+    )
+    held = {id(p) for group in first.param_groups for p in group["params"]}
+    assert held == {id(p) for p in models[0].parameters() if p.requires_grad}
+    trained(models[0], first, range(3))
+    trained(models[1], second, range(2))
+    again = network()
+    again[1].requires_grad_(False)
+    again.load_state_dict(models[1].state_dict())
+    resumed = optimisers.build(name, again, learning_rate=0.1, weight_decay=0.0, factors=factors)
+    resumed.load_state_dict(second.state_dict())
+    for found, expected in zip(trained(again, resumed, range(2, 3)), weights(models[0]), strict=True):
+        assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("decay", [0.0, 1e-6, 0.1])
 def test_lars_is_the_papers(decay: float) -> None:
     model = network()
