@@ -1,0 +1,144 @@
+"""S1, "SimCLR and transfer learning": as its notebook did it, done right, and why it printed 20 %."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from facessl.config import MAX_SEED
+from facessl.dataset import FaceDataset
+from facessl.errors import DatasetError
+from facessl.runs import Run
+from facessl.studies import _s1_report as report
+from facessl.studies import _why as why
+from facessl.studies._cells import missing_weights
+from facessl.studying import Done, Report, Step
+
+if TYPE_CHECKING:
+    from facessl.studies._notebook import Pictures
+
+TITLE = "S1: SimCLR and transfer learning, and why it printed 20 %"
+REFERENCE = (
+    "KarthikRachoori, Face-Recognition-Models-with-Multiple-Classifiers, "
+    "https://github.com/KarthikRachoori/Face-Recognition-Models-with-Multiple-Classifiers"
+)
+
+
+class Options(BaseModel):
+    """Settings of the study; the defaults are S1's own where it had the setting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_size: int = Field(224, ge=32, le=512, description="Side of a picture in pixels; S1 took 224.")
+    epochs: int = Field(5, ge=1, le=1000, description="Epochs of S1's trainings, and of our fine-tuning; S1 took 5.")
+    pretrain_epochs: int = Field(
+        20, ge=1, le=10_000, description="Epochs of SimCLR done right: it learns more slowly than with names."
+    )
+    batch_size: int = Field(64, ge=2, le=8192, description="Faces a step of what is done right; S1 took 64.")
+    stem: Literal["imagenet", "medium", "small"] = Field(
+        "imagenet", description="First layers of ResNet18 done right: small pictures want a medium or small stem."
+    )
+    rerun: bool = Field(
+        True, description="Train S1's classifier for as many epochs before those it logs: its cell was run twice."
+    )
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
+
+
+def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
+    """Return S1's two trainings, the same with one mistake less each, and our trainings."""
+    inside = [Step(key, "inside", {"what": key}) for key in ("notebook", "notebook-classifier")]
+    inside += [Step(f"why-{name}", "inside", {"what": name}) for name in why.CHANGES if name != "notebook"]
+    shared = {
+        "backbone": "resnet18", "stem": options.stem, "image_size": options.image_size,
+        "batch_size": options.batch_size, "seed": options.seed,
+    }  # fmt: skip
+    pretrain = Step("simclr", "pretrain", {**shared, "method": "simclr", "epochs": options.pretrain_epochs})
+    tuned = {**shared, "mode": "finetune", "epochs": options.epochs}
+    frozen = {**shared, "mode": "frozen"}
+    ours = [
+        Step("simclr-linear", "finetune", {**frozen, "init": "@simclr"}),
+        Step("simclr-tuned", "finetune", {**tuned, "init": "@simclr"}),
+        Step("nothing", "finetune", {**tuned, "init": "scratch"}),
+    ]
+    missing = missing_weights("resnet18", workspace)
+    imagenet = {"init": "imagenet", "stem": "imagenet"}
+    transfer = [
+        Step("imagenet-linear", "finetune", {**frozen, **imagenet}, missing),
+        Step("imagenet-tuned", "finetune", {**tuned, **imagenet}, missing),
+    ]
+    return [*inside, pretrain, *ours, *transfer]
+
+
+def inside(
+    key: str, settings: dict[str, Any], dataset: FaceDataset, options: Options, run: Run, workspace: Path
+) -> dict[str, Any]:
+    """Do one training of the notebook; see ``_notebook.simclr`` and ``_notebook.classifier`` for the result.
+
+    Besides, it says on which ``crops``, from which ``start``, and on which ``split``.
+
+    Raises:
+        DatasetError: There are too few people, or too few photos of them.
+        Stopped: Somebody asked for it.
+    """
+    from facessl import devices
+    from facessl.studies import _notebook as notebook
+
+    what = str(settings["what"])
+    change = why.CHANGES.get(what, why.CHANGES["notebook"])  # the notebook's classifier saw what its SimCLR saw
+    pictures, told = _pictures(change, dataset, options, run, workspace)
+    rng, compute = np.random.default_rng(options.seed), devices.compute("auto", "fp32")
+    work = notebook.Work(pictures, compute, run.check_stop, rng)
+    if what == "notebook-classifier":
+        earlier = options.epochs if options.rerun else 0
+        made = notebook.classifier(work, options.epochs, earlier, options.seed)
+        return {**made, **told, "start": "nothing", "earlier": earlier}
+    weights = notebook.imagenet_file(workspace)
+    choices = notebook.Choices(
+        views=change.views, nt_xent=change.nt_xent, head=change.head, epochs=options.epochs if change.trained else 0
+    )
+    made = notebook.simclr(work, choices, weights, options.seed)
+    return {**made, **told, "start": "nothing" if weights is None else "ImageNet weights"}
+
+
+def _pictures(
+    change: why.Change, dataset: FaceDataset, options: Options, run: Run, workspace: Path
+) -> "tuple[Pictures, dict[str, Any]]":
+    """Return what to learn from and to be judged on, and in words which crops and which split these are."""
+    from facessl import views
+    from facessl.studies import _crops, _notebook
+
+    if len(dataset.people) < 2:
+        raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
+    rows = dataset.rows("train", "val", "test")  # the notebook pools what had been split
+    labels = dataset.labels(rows)
+    if change.aligned:
+        faces, crops = views.plain(np.asarray(dataset.faces[rows]), options.image_size), "aligned, in colour"
+    else:
+        grey, crops = _crops.grey(dataset, rows, options.image_size, workspace, run.path, run.check_stop)
+        faces = np.broadcast_to(grey[..., None], (*grey.shape, 3))
+    if change.own_split:
+        learnt, judged = (np.flatnonzero(np.isin(rows, dataset.rows(part))) for part in ("train", "test"))
+        if not len(judged):
+            raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
+    else:
+        learnt, judged = _notebook.pooled_split(labels)
+    pictures = _notebook.Pictures(faces, labels, learnt, judged, len(dataset.people))
+    return pictures, {"crops": crops, "split": "test" if change.own_split else why.POOLED}
+
+
+def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
+    """Return their figures, ours as they did it and ours done right, and why it was 20 %; of what is done so far."""
+    missing = sorted({step.missing for step in steps(dataset, options, workspace) if step.missing})
+    return Report(
+        sentences=report.sentences(dataset, done),
+        tables=[
+            *report.by_epoch(done),
+            *why.table(done),
+            *report.on_test(done),
+            *report.classification(dataset, done),
+        ],
+        charts=[*why.chart(done), *report.charts(done)],
+        missing=[*missing, *report.caveats(done)],
+    )

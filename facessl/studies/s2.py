@@ -1,0 +1,83 @@
+"""S2, "Face classification using self-supervised learning": are pixel clusters worth half the epochs?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from facessl.config import MAX_SEED
+from facessl.dataset import FaceDataset
+from facessl.runs import Run
+from facessl.studies import _s2_report as report
+from facessl.studies._cells import missing_weights
+from facessl.studying import Done, Report, Step
+
+TITLE = "S2: pseudo-labels from pixel clusters, and whether they save half the epochs"
+REFERENCE = (
+    "Face classification using self-supervised learning (student project); "
+    "its pretext after Caron et al. 2018, https://arxiv.org/abs/1807.05520"
+)
+
+
+class Options(BaseModel):
+    """Settings of the study; the defaults are S2's own where it had the setting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seeds: int = Field(5, ge=1, le=100, description="How often TinyVGG learns each way; an interval needs five.")
+    clusters: int = Field(10, ge=2, le=1000, description="Groups that K-means makes of the pixels; S2 took 10.")
+    image_size: int = Field(64, ge=32, le=512, description="Side of a picture in pixels; TinyVGG was made for 64.")
+    pretext_epochs: int = Field(20, ge=1, le=10_000, description="Epochs of learning the pseudo-labels.")
+    epochs: int = Field(30, ge=1, le=10_000, description="Epochs of learning names, with and without a pretext.")
+    batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="Of TinyVGG, in the pretext and with names.")
+    label_fraction: float = Field(1.0, gt=0, le=1, description="Share of each person's train names that is used.")
+    seed: int = Field(0, ge=0, le=MAX_SEED - 100, description="The first of the seeds.")
+
+
+def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
+    """Return K-means against people, TinyVGG with and without a pretext for each seed, and EfficientNet's transfer."""
+    found = [Step("clusters", "inside", {})]
+    shared = {"image_size": options.image_size, "batch_size": options.batch_size}
+    named = {**shared, "mode": "finetune", "epochs": options.epochs, "label_fraction": options.label_fraction}
+    # At a constant rate, for under a schedule that runs out the last epochs are always the best.
+    tiny = {"backbone": "tinyvgg", "learning_rate": options.learning_rate, "schedule": "constant"}
+    for number in range(options.seeds):
+        seed = {"seed": options.seed + number}
+        pretext = {**shared, **tiny, **seed, "method": "pseudo_labels", "clusters": options.clusters,
+                   "clustered": "pixels", "epochs": options.pretext_epochs}  # fmt: skip
+        found += [
+            Step(f"pretext-{number}", "pretrain", pretext),
+            Step(f"pretrained-{number}", "finetune", {**named, **tiny, **seed, "init": f"@pretext-{number}"}),
+            Step(f"nothing-{number}", "finetune", {**named, **tiny, **seed, "init": "scratch"}),
+        ]
+    missing = missing_weights("efficientnet_b0", workspace)
+    transfer = {**shared, "backbone": "efficientnet_b0", "init": "imagenet", "seed": options.seed,
+                "label_fraction": options.label_fraction}  # fmt: skip
+    return [
+        *found,
+        Step("transfer-frozen", "finetune", {**transfer, "mode": "frozen"}, missing),
+        Step("transfer-tuned", "finetune", {**transfer, "mode": "finetune", "epochs": options.epochs}, missing),
+    ]
+
+
+def inside(
+    key: str, settings: dict[str, Any], dataset: FaceDataset, options: Options, run: Run, workspace: Path
+) -> dict[str, Any]:
+    """Compare K-means on pixels with people and with light; see ``_clusters.compare`` for the result."""
+    from facessl.studies import _clusters
+
+    run.check_stop()
+    return _clusters.compare(dataset, options.clusters, options.seed)
+
+
+def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
+    """Return whether the pretext halves the epochs, what each way reaches, and what K-means found; as far as done."""
+    missing = sorted({step.missing for step in steps(dataset, options, workspace) if step.missing})
+    return Report(
+        sentences=report.sentences(options.pretext_epochs, done),
+        tables=[*report.race_table(done), *report.on_test(done), *report.cluster_table(done)],
+        charts=report.charts(done),
+        missing=missing,
+    )

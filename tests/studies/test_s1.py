@@ -1,0 +1,218 @@
+"""S1: the notebook's loss by hand, what guessing an axis is worth, its split, and a study whole."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import train_test_split
+
+from facessl import losses, registry
+from facessl.dataset import open_dataset
+from facessl.errors import DatasetError, Stopped
+from facessl.runs import Run
+from facessl.studies import _crops, _notebook, _published, _why, s1
+from facessl.studying import Done
+from tests.studies.taking import take
+
+TINY = s1.Options(image_size=32, epochs=1, pretrain_epochs=1, batch_size=16)
+
+
+def orthoplex(dimensions: int) -> torch.Tensor:
+    """The corners of a cross-polytope: the most even way to lay 2 D points on a sphere of D dimensions."""
+    return torch.cat([torch.eye(dimensions), -torch.eye(dimensions)])
+
+
+def slow_loss(z0: torch.Tensor, z1: torch.Tensor, temperature: float) -> float:
+    """The notebook's loss, number by number."""
+    total = 0.0
+    for i in range(len(z0)):
+        cosines = [float(z0[i] @ z1[j] / (z0[i].norm() * z1[j].norm())) / temperature for j in range(len(z1))]
+        total -= math.log(math.exp(cosines[i]) / sum(math.exp(value) for value in cosines))
+    return total / len(z0)
+
+
+def test_the_notebooks_loss_is_a_search_among_the_second_views() -> None:
+    z0, z1 = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(0))
+    assert _notebook.cross_view_loss(z0, z1).item() == pytest.approx(slow_loss(z0, z1, 0.5), abs=1e-5)
+
+
+def test_copies_that_all_point_one_way_cost_ln_n() -> None:
+    z = torch.ones(12, 6)
+    assert _notebook.cross_view_loss(z, z).item() == pytest.approx(math.log(12), abs=1e-6)
+
+
+def test_twelve_copies_in_six_dimensions_cannot_cost_less_than_they_published() -> None:
+    # Ten others at a right angle, one opposite: -ln(e² / (e² + 10 e⁰ + e⁻²)) = 0.8637, and they printed 1.05 to 1.16.
+    z = orthoplex(6)
+    floor = math.log(1 + 10 * math.exp(-2) + math.exp(-4))
+    assert len(z) == _published.LAST_BATCH == 972 - 15 * 64
+    assert _notebook.cross_view_loss(z, z).item() == pytest.approx(floor, abs=1e-6)
+    assert floor < min(_published.SIMCLR_LOSS) and max(_published.SIMCLR_LOSS) < math.log(12)
+
+
+def test_copies_attract_nobody_the_gradient_only_spreads_them() -> None:
+    # With copies the loss of anchor i is ln sum_j exp((cos ij - 1) / t): its pair is at cosine 1 whatever z is, so its
+    # gradient is that of the spreading term alone.
+    z = torch.randn(7, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    copies, alone = z.clone().requires_grad_(), z.clone().requires_grad_()
+    _notebook.cross_view_loss(copies, copies).backward()
+    unit = torch.nn.functional.normalize(alone, dim=1)
+    torch.logsumexp((unit @ unit.T).fill_diagonal_(1.0).sub(1) / 0.5, dim=1).mean().backward()
+    assert copies.grad is not None and alone.grad is not None
+    assert torch.allclose(copies.grad, alone.grad, atol=1e-12)
+
+
+def test_nt_xent_has_more_negatives_than_the_notebook() -> None:
+    z = torch.ones(9, 4)
+    assert _notebook.cross_view_loss(z, z).item() == pytest.approx(math.log(9), abs=1e-6)
+    assert losses.nt_xent(z, z, 0.5).item() == pytest.approx(math.log(17), abs=1e-5)
+
+
+def test_the_largest_axis_is_a_guess() -> None:
+    rng = np.random.default_rng(0)
+    answers, labels = rng.normal(size=(60_000, 6)).argmax(axis=1), rng.integers(6, size=60_000)
+    assert np.mean(answers == labels) == pytest.approx(1 / 6, abs=0.006)  # four standard errors
+    assert _notebook.matched(answers, labels) == pytest.approx(1 / 6, abs=0.01)
+
+
+def test_axes_given_to_people_afterwards_are_a_permutation() -> None:
+    labels = np.repeat([0, 1, 2], 5)
+    assert _notebook.matched((labels + 1) % 3, labels) == 1.0
+    assert _notebook.matched(np.zeros(15, int), labels) == pytest.approx(1 / 3)  # one axis is one person, not three
+
+
+def test_their_accuracy_is_the_mean_over_batches_also_of_a_smaller_last_one() -> None:
+    labels = np.zeros(65 + 31, int)
+    right = np.tile([1.0, 0.0, 0.0, 0.0], (64, 1))
+    wrong = np.tile([0.0, 1.0, 0.5, 0.2], (32, 1))
+    pictures = _notebook.Pictures(np.zeros((96, 1, 1, 3), np.uint8), labels, labels, np.arange(96), 4)
+    found = _notebook._notebook_accuracy(np.concatenate([right, wrong]), pictures)
+    assert found == {"top1": 0.5, "top3": 0.5}  # 64 of 96 would be 2/3
+
+
+def test_the_pooled_split_is_scikit_learns_four_fifths_of_everybody() -> None:
+    labels = np.repeat(np.arange(6), [207, 203, 190, 202, 205, 209])
+    learnt, judged = _notebook.pooled_split(labels)
+    assert (len(learnt), len(judged)) == (972, 244)  # as the notebook's own report counts
+    assert np.bincount(labels[judged]).tolist() == [42, 41, 38, 40, 41, 42]  # the supports that it printed
+    theirs = train_test_split(labels * 0 + np.arange(1216), test_size=0.2, random_state=42, stratify=labels)
+    assert learnt.tolist() == theirs[0].tolist() and judged.tolist() == theirs[1].tolist()
+
+
+def test_a_split_of_too_few_is_refused_in_words() -> None:
+    with pytest.raises(DatasetError, match="too few for 3 people"):
+        _notebook.pooled_split(np.array([0, 0, 1, 1, 2, 2]))
+
+
+def test_a_straight_crop_is_the_box_in_grey_whatever_its_shape() -> None:
+    photo = np.zeros((40, 60, 3), np.uint8)
+    photo[10:20, 30:50] = (200, 100, 50)
+    crop = _crops.straight_crop(photo, (30, 10, 20, 10), 8)
+    assert crop is not None and crop.shape == (8, 8)
+    assert (crop == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)).all()
+    assert _crops.straight_crop(photo, (math.nan,) * 4, 8) is None
+    assert _crops.straight_crop(photo, (100, 100, 5, 5), 8) is None
+
+
+@pytest.fixture(scope="module")
+def taken(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Done]]:
+    dataset = open_dataset(prepared_home, "demo")
+    folder = tmp_path_factory.mktemp("s1")
+    steps = s1.steps(dataset, TINY, prepared_home)
+    return folder, take(s1, dataset, TINY, prepared_home, folder, steps)
+
+
+def test_crops_come_from_the_photos_and_are_kept_for_the_next_step(
+    prepared_home: Path, taken: tuple[Path, dict[str, Done]]
+) -> None:
+    folder, done = taken
+    assert done["notebook"].result["crops"] == _crops.FROM_PHOTOS
+    assert len(list(folder.glob("grey-32-*.npz"))) == 1
+    assert not list(folder.glob(".*partial*"))
+
+
+def test_without_the_photos_the_sets_own_crops_are_taken_and_that_is_said(tmp_path: Path) -> None:
+    from tests.tiny import make_set
+
+    path = make_set(tmp_path)
+    info = json.loads((path / "dataset.json").read_text())
+    info["recipe"] |= {"source": "folder", "path": str(tmp_path / "gone"), "options": {}}
+    (path / "dataset.json").write_text(json.dumps(info))
+    dataset = open_dataset(tmp_path, "tiny")
+    rows = dataset.rows("train")
+    crops, how = _crops.grey(dataset, rows, 32, tmp_path, tmp_path, lambda: None)
+    assert how == _crops.FROM_FACES and crops.shape == (len(rows), 32, 32)
+
+
+def test_every_step_that_can_be_taken_was(taken: tuple[Path, dict[str, Done]]) -> None:
+    _, done = taken
+    assert {f"why-{name}" for name in _why.CHANGES if name != "notebook"} <= done.keys()
+    assert {"notebook", "notebook-classifier", "simclr", "simclr-linear", "simclr-tuned", "nothing"} <= done.keys()
+    assert "imagenet-tuned" not in done  # no weights in a test's workspace
+
+
+def test_the_report_holds_three_columns_a_panel_and_what_is_missing(
+    prepared_home: Path, taken: tuple[Path, dict[str, Done]]
+) -> None:
+    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, taken[1], prepared_home)
+    tables = {table.title: table for table in report.tables}
+    first = tables["Their figure · ours as they did it · ours done right"].rows[0]
+    assert first["their figure: top-1"]["share"] == 0.212
+    assert first["ours as they did it: top-1"]["photos"] == 16  # a fifth of 80
+    assert first["ours done right: top-1"]["split"] == "val"
+    panel = tables[_why.TITLE].rows
+    assert [row["what is done otherwise"] for row in panel][:1] == ["as the notebook did it"]
+    assert all(row["chance"] == 0.25 for row in panel if "chance" in row)
+    on_test = tables["Done right, on test"].rows
+    assert {"majority", "PCA + LDA", "1-NN on PCA-whitened pixels"} <= {row["model"] for row in on_test}
+    assert any("ImageNet weights of ResNet18" in said for said in report.missing)
+    assert any("cannot be said here without ImageNet weights" in said for said in report.sentences)
+    json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_their_second_run_of_the_cell_goes_before_the_epochs_it_logs(taken: tuple[Path, dict[str, Done]]) -> None:
+    result = taken[1]["notebook-classifier"].result
+    assert [row["epoch"] for row in result["epochs"]] == [0, 1]
+    assert result["report"]["weighted avg"]["support"] == result["photos"] * TINY.epochs
+
+
+def test_test_faces_are_judged_on_only_as_they_did_it(taken: tuple[Path, dict[str, Done]]) -> None:
+    assert taken[1]["notebook"].result["split"] == _why.POOLED
+    assert taken[1]["why-own_split"].result["split"] == "test"
+    assert not any("top1" in row and row.get("split") == "test" for row in taken[1]["simclr-tuned"].run.metrics())  # type: ignore[union-attr]
+
+
+def test_the_same_seed_gives_the_same_numbers(
+    prepared_home: Path, taken: tuple[Path, dict[str, Done]], tmp_path: Path
+) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    step = next(step for step in s1.steps(dataset, TINY, prepared_home) if step.key == "notebook")
+    again = take(s1, dataset, TINY, prepared_home, tmp_path, [step])
+    assert again["notebook"].result == taken[1]["notebook"].result
+
+
+def test_a_stop_ends_a_notebooks_training_between_two_batches(prepared_home: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    (tmp_path / "stop").touch()
+    with pytest.raises(Stopped):
+        s1.inside("notebook", {"what": "notebook"}, dataset, TINY, Run(tmp_path), prepared_home)
+
+
+def test_an_answer_is_there_before_anything_is_done(prepared_home: Path) -> None:
+    done: Mapping[str, Done] = {}
+    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, done, prepared_home)
+    assert report.sentences == [] and len(report.tables) == 2  # what they published
+
+
+def test_the_notebook_is_no_method_of_ours() -> None:
+    assert not any("notebook" in name for name in registry.names("methods"))
+    assert registry.names("studies")[-2:] == ("s1", "s2")
+
+
+def test_a_picture_left_over_joins_the_last_batch() -> None:
+    assert [len(batch) for batch in _notebook._batches(np.arange(129))] == [64, 65]
+    assert [len(batch) for batch in _notebook._batches(np.arange(76))] == [64, 12]

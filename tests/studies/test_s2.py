@@ -1,0 +1,142 @@
+"""S2: ratios and censoring on hand-made curves, light against people, and a study whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facessl.dataset import open_dataset
+from facessl.studies import _clusters, _epochs, _s2_report, s2
+from facessl.studies._epochs import Race, over_seeds, race
+from facessl.studying import Done
+from tests.studies.taking import take
+
+TINY = s2.Options(seeds=2, clusters=3, image_size=32, pretext_epochs=1, epochs=2, batch_size=16)
+
+
+def races(*ratios: float | None) -> list[Race]:
+    """Races that came out so, of a supervised network that needed ten epochs."""
+    return [Race(0.8, 10, None if ratio is None else round(10 * ratio), 20) for ratio in ratios]
+
+
+def test_a_race_ends_at_the_first_epoch_that_reaches_the_others_best() -> None:
+    found = race([0.2, 0.6, 0.9, 0.9, 0.7], [0.5, 0.9, 0.95])
+    assert (found.best, found.supervised, found.pretrained, found.ratio) == (0.9, 3, 2, 2 / 3)
+
+
+def test_who_never_gets_there_has_no_ratio() -> None:
+    found = race([0.2, 0.6, 0.9], [0.5, 0.89, 0.89])
+    assert found.pretrained is None and found.ratio is None and found.watched == 3
+
+
+def test_a_race_needs_curves() -> None:
+    with pytest.raises(ValueError, match="two curves"):
+        race([], [0.1])
+
+
+def test_five_seeds_give_the_middle_one_and_the_whole_range() -> None:
+    found = over_seeds(races(0.4, 0.9, 0.5, 0.6, 0.3))
+    assert (found.median, found.low, found.high, found.censored) == (0.5, 0.3, 0.9, 0)
+    assert found.coverage == 1 - 2 / 2**5  # all five on one side of the median: 1 in 16
+
+
+def test_a_censored_seed_is_the_slowest_and_leaves_the_upper_bound_open() -> None:
+    found = over_seeds(races(0.4, None, 0.5, 0.6, 0.3))
+    assert (found.median, found.low, found.high, found.censored) == (0.5, 0.3, None, 1)
+
+
+def test_no_median_is_made_up_where_most_never_got_there() -> None:
+    found = over_seeds(races(None, 0.4, None, 0.5, None))
+    assert found.median is None and found.low == 0.4 and found.high is None and found.censored == 3
+
+
+def test_many_seeds_give_an_inner_interval_that_covers_the_median() -> None:
+    rng = np.random.default_rng(0)
+    hits, bounds = 0, None
+    for _ in range(800):
+        drawn = np.exp(rng.normal(size=12))  # of median 1
+        bounds = over_seeds([Race(0.8, 1, value, 9) for value in drawn])  # type: ignore[arg-type]
+        assert bounds.low is not None and bounds.high is not None and drawn.min() < bounds.low
+        hits += bounds.low <= 1 <= bounds.high
+    assert bounds is not None and bounds.coverage == pytest.approx(0.9614, abs=1e-4)  # table of Conover, n = 12
+    assert hits / 800 == pytest.approx(bounds.coverage, abs=0.02)
+
+
+def test_one_seed_covers_nothing() -> None:
+    assert over_seeds(races(0.5)).coverage == 0
+
+
+def test_the_claim_is_judged_by_its_interval() -> None:
+    assert "holds:" in _s2_report._claim(over_seeds(races(0.3, 0.4, 0.5, 0.4, 0.3)))[0]
+    assert "does not hold" in _s2_report._claim(over_seeds(races(0.6, 0.9, 0.8, 0.7, 0.9)))[0]
+    assert "is not decided" in _s2_report._claim(over_seeds(races(0.3, 0.9, 0.5, 0.4, None)))[0]
+    assert "In 1 of 5 it never got there" in _s2_report._claim(over_seeds(races(0.3, 0.9, 0.5, 0.4, None)))[0]
+    assert "cannot be upheld" in _s2_report._claim(over_seeds(races(None, None, 0.5)))[0]
+
+
+def test_the_interval_over_seeds_is_students() -> None:
+    low, high = _s2_report.t_interval([0.5, 0.6, 0.7])
+    half = 4.302653 * 0.1 / 3**0.5  # t of two degrees of freedom
+    assert (low, high) == (pytest.approx(0.6 - half, abs=1e-6), pytest.approx(0.6 + half, abs=1e-6))
+    assert _s2_report.t_interval([0.0, 1.0]) == (0.0, 1.0)
+
+
+def test_groups_of_light_agree_with_light_and_not_with_people() -> None:
+    light, people = np.repeat([0, 1, 2], 40), np.tile(np.arange(4), 30)
+    assert _clusters.agreement(light, light, 0)["ari"] == 1.0
+    crossed = _clusters.agreement(light, people, 0)  # each light shows each person ten times
+    assert crossed["nmi"] == pytest.approx(0, abs=1e-9) and crossed["ari"] == pytest.approx(0, abs=0.02)
+    assert _clusters.terciles(np.arange(9.0)).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+@pytest.fixture(scope="module")
+def taken(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    dataset = open_dataset(prepared_home, "demo")
+    steps = s2.steps(dataset, TINY, prepared_home)
+    return take(s2, dataset, TINY, prepared_home, tmp_path_factory.mktemp("s2"), steps)
+
+
+def test_the_clusters_are_those_of_the_pretext(prepared_home: Path, taken: dict[str, Done]) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    found = taken["clusters"].result
+    assert found["faces"] == len(dataset.rows("unlabelled", "train")) and found["clusters"] == 3
+    assert found["people"].keys() == found["light"].keys() == {"nmi", "ari", "ami", "nmi_by_chance"}
+
+
+def test_both_networks_of_a_seed_learn_the_same_way(prepared_home: Path, taken: dict[str, Done]) -> None:
+    first, second = (taken[f"{way}-1"].run for way in ("pretrained", "nothing"))
+    assert first is not None and second is not None
+    differ = {key for key, value in first.config["recipe"].items() if second.config["recipe"][key] != value}
+    assert differ == {"init"}
+
+
+def test_the_report_measures_the_claim_on_every_seed(prepared_home: Path, taken: dict[str, Done]) -> None:
+    report = s2.answer(open_dataset(prepared_home, "demo"), TINY, taken, prepared_home)
+    tables = {table.title: table for table in report.tables}
+    rows = tables["Epochs until the supervised model's best"].rows
+    assert [row["seed"] for row in rows] == [0, 1]
+    for row in rows:
+        assert row["ratio"] == "censored" or row["ratio"] == row["epoch of the pre-trained"] / row["its epoch"]
+    reached = tables["What each way reaches"].rows
+    assert reached[0]["top-1"]["how"] == "fine-tuned, mean of 2 seeds"
+    assert {"majority", "PCA + SVM (rbf)"} <= {row["model"] for row in reached}
+    (chart,) = report.charts
+    assert {line["name"].rpartition(": ")[2] for line in chart.lines} == {"accuracy", "loss"}
+    assert all(len(line["x"]) == TINY.epochs for line in chart.lines)
+    assert any("ImageNet weights of EfficientNet-B0" in said for said in report.missing)
+    json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_an_answer_is_there_before_anything_is_done(prepared_home: Path) -> None:
+    report = s2.answer(open_dataset(prepared_home, "demo"), TINY, {}, prepared_home)
+    assert report.sentences == [] and report.tables == [] and report.charts == []
+
+
+def test_frozen_transfer_is_s2s_and_waits_for_its_weights(prepared_home: Path, tmp_path: Path) -> None:
+    steps = {step.key: step for step in s2.steps(open_dataset(prepared_home, "demo"), s2.Options(), tmp_path)}
+    assert steps["transfer-frozen"].settings["mode"] == "frozen" and steps["transfer-frozen"].missing
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "efficientnet_b0_rwightman-7f5810bc.pth").touch()
+    assert not any(step.missing for step in s2.steps(open_dataset(prepared_home, "demo"), s2.Options(), tmp_path))
+    assert sum(key.startswith("pretext-") for key in steps) == 5 and _epochs.CONFIDENCE == 0.95
