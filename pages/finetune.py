@@ -12,15 +12,16 @@ from pages._shared.finetune.curves import draw_curves, twin_from_nothing
 from pages._shared.finetune.people import person_table
 from pages._shared.finetune.photos import opened_answer
 from pages._shared.finetune.result import show_figures
-from pages._shared.finetune.start import start_run
+from pages._shared.finetune.start import INIT, start_run
 from pages._shared.finetune.worst import worst_mistakes
 from pages._shared.pretrain.watch import go_on, name_and_note, settings_of
 from pages._shared.run_panel import run_panel
-from pages._shared.widgets import empty_state, page_tabs, page_title, pick_dataset, pick_run
+from pages._shared.widgets import empty_state, open_tab, page_tabs, page_title, pick_dataset, pick_run
 from pages._shared.words import plain
 
 START, WATCH = "Start a run", "Runs"
 TABS = "finetune-tabs"
+_ASKED = "finetune-asked"  # the run that the link named when the page was last drawn
 CONFUSED, WORST, PEOPLE = "Who is taken for whom", "The worst mistakes", "Person by person"
 
 
@@ -38,16 +39,28 @@ def main() -> None:
         )  # fmt: skip
         return
     runs = [run for run in studio().runs("finetune") if run.config["recipe"]["dataset"] == dataset.name]
-    # A link to a pre-training leads here to fine-tune it; one to a fine-tuning wants to be seen.
-    asked = st.query_params.get("run")
-    wants_start = not runs or any(run.id == asked and run.kind == "pretrain" for run in studio().models())
-    watch, start = page_tabs([WATCH, START], key=TABS, first=START if wants_start else WATCH)
+    led = led_here()
+    watch, start = page_tabs([WATCH, START], key=TABS, first=WATCH if runs and not led else START)
     if watch.open:
         with watch:
             watch_runs(runs, dataset)
     if start.open:
         with start:
             st.fragment(start_run)(dataset, (TABS, WATCH))
+
+
+def led_here() -> bool:
+    """Return whether a link has just come from a pre-training, which shall be fine-tuned: then the form begins with it.
+
+    A link to a fine-tuning wants it to be seen.
+    """
+    asked = st.query_params.get("run")
+    before, st.session_state[_ASKED] = st.session_state.get(_ASKED), asked
+    if asked == before or not any(run.id == asked and run.kind == "pretrain" for run in studio().models()):
+        return False
+    st.session_state[INIT] = asked
+    open_tab(TABS, START)
+    return True
 
 
 def watch_runs(runs: list[Run], dataset: FaceDataset) -> None:

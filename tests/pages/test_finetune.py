@@ -70,6 +70,20 @@ def test_from_a_run_its_network_and_size_are_taken_over(empty_workspace: Path, s
     }  # fmt: skip
 
 
+def test_a_link_from_a_pretraining_begins_with_it(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    first, second = pretrained(empty_workspace), pretrained(empty_workspace)
+    tuned = finetuned(empty_workspace, "There already", right=4)
+    app = open_page("finetune")
+    assert app.selectbox(key="finetune-run").value == tuned.id  # there are runs, so they are shown first
+    app.query_params["run"] = first.id
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="finetune-init").value == first.id
+    app.selectbox(key="finetune-init").set_value(second.id).run()
+    assert app.selectbox(key="finetune-init").value == second.id  # the link has been heard
+
+
 def test_every_setting_stands_in_one_place_of_the_form() -> None:
     placed = [*BY_HAND, *MATTERS, *(name for names in groups().values() for name in names)]
     assert sorted(placed) == sorted(FinetuneRecipe.model_fields)

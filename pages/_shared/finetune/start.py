@@ -10,7 +10,7 @@ from facessl.dataset import FaceDataset
 from facessl.errors import RecipeError
 from pages._shared.backend import studio
 from pages._shared.forms import plugin_options, plugin_select, recipe_form
-from pages._shared.pretrain.start import where_it_goes
+from pages._shared.pretrain.before import EVERY, before_it, computes_on
 from pages._shared.widgets import choose, open_tab, run_name, shown_errors
 from pages._shared.words import count, plain
 
@@ -20,6 +20,7 @@ _MODE_WORDS = {
     "finetune": "The whole network is trained on the names.",
     "frozen": "The network stays as it is; only one linear layer on top learns the names.",
 }
+INIT = "finetune-init"  # of the select of what a network starts from
 _STARTS = {"scratch": "Nothing", "imagenet": "ImageNet weights"}
 
 MATTERS = ("epochs", "learning_rate", "batch_size", "image_size")
@@ -59,11 +60,11 @@ def start_run(dataset: FaceDataset, watch: tuple[str, str]) -> None:
         f"{count(named, 'train photo')}. Test photos are looked at once, at the end."
     )
     try:
-        config.build(FinetuneRecipe, settings)
+        recipe = config.build(FinetuneRecipe, settings)
     except RecipeError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.fragment(where_it_goes, run_every=3.0)()
+    st.fragment(where_it_goes, run_every=EVERY)(recipe)
     if st.button("Start", type="primary", icon=":material/play_arrow:", key="finetune-start"):
         with shown_errors():
             run = studio().start("finetune", settings)
@@ -72,16 +73,18 @@ def start_run(dataset: FaceDataset, watch: tuple[str, str]) -> None:
             st.rerun()
 
 
+def where_it_goes(recipe: FinetuneRecipe) -> None:
+    """Say on which device a run would compute, and who is before it; a fragment with a timer."""
+    st.markdown(f":material/memory: {computes_on(recipe, studio().device())} {before_it(recipe)}")
+
+
 def where_from(dataset: FaceDataset) -> dict[str, Any]:
     """Let a person choose what the network starts from, what of it learns, and from how many of the names."""
     trained = {run.id: run for run in studio().models() if run.kind == "pretrain"}
-    asked = st.query_params.get("run")
-    if asked in trained and "finetune-init" not in st.session_state:
-        st.session_state["finetune-init"] = asked  # the link leads here from that network's own page
     first, second = st.columns([3, 2], vertical_alignment="top", gap="medium")
     with first:
         init: str = st.selectbox(
-            "Start from", [*trained, *_STARTS], key="finetune-init", persist_state="session",
+            "Start from", [*trained, *_STARTS], key=INIT, persist_state="session",
             format_func=lambda name: run_name(trained[name]) if name in trained else _STARTS[name],
         )  # fmt: skip
         backbone: dict[str, Any] = {}

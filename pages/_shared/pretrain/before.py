@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from facessl import devices
-from facessl.config import PretrainRecipe
+from facessl.config import PretrainRecipe, TrainRecipe
 from facessl.devices import DeviceInfo
 from facessl.errors import RecipeError
 from pages._shared.backend import studio
@@ -67,7 +67,7 @@ def twice_learnt_from(sets: tuple[str, ...]) -> str:
     return f"**{' and '.join(twice)} are versions of one set**: the faces in both count twice."
 
 
-def computes_on(recipe: PretrainRecipe, best: DeviceInfo | None) -> str:
+def computes_on(recipe: TrainRecipe, best: DeviceInfo | None) -> str:
     """Return in a sentence where a recipe computes, in which numbers and how many processes; ``best`` is the machine's
     own choice, None while that is being looked for."""
     if best is None:
@@ -91,7 +91,7 @@ def _device_of(wanted: str, best: DeviceInfo) -> tuple[str, str]:
     return found.name, found.precision
 
 
-def _shared(recipe: PretrainRecipe, name: str, best: DeviceInfo) -> str:
+def _shared(recipe: TrainRecipe, name: str, best: DeviceInfo) -> str:
     """Return what several processes share, as the end of a sentence."""
     if recipe.processes == 1:
         return ""
@@ -105,14 +105,14 @@ def _shared(recipe: PretrainRecipe, name: str, best: DeviceInfo) -> str:
     return f" in {recipe.processes} processes, each on a GPU of its own"
 
 
-def ahead_of(recipe: PretrainRecipe) -> "list[Run]":
+def ahead_of(recipe: TrainRecipe) -> "list[Run]":
     """Return the runs that a recipe would wait for, who works first: those of the longest of the queues it needs."""
     places = studio().queue()
     lines = [[place.run for place in places if place.queue == queue] for queue in devices.queues(recipe.device)]
     return sorted(lines, key=len)[: recipe.processes][-1]
 
 
-def before_it(recipe: PretrainRecipe) -> str:
+def before_it(recipe: TrainRecipe) -> str:
     """Return in a sentence or two who works and who waits."""
     ahead = ahead_of(recipe)
     if not ahead:
