@@ -67,8 +67,8 @@ def beside_plain(tops: "Mapping[Line, Tops]", plain: Mapping[str, Tops]) -> list
     if not ahead:
         return ["With every share of the labels the best network names more photos right than any plain method."]
     return [
-        f"With {_shares(shares)} of the labels {name} names more photos right ({percent(_at(plain[name], shares[0]))} "
-        f"with {shares[0]:g} %) than any network here."
+        f"With {_shares(shares)} of the labels {name} names more photos right than any network here: "
+        f"{listed([percent(_at(plain[name], share)) for share in shares])}."
         for name, shares in ahead.items()
     ]
 

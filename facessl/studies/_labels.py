@@ -24,7 +24,9 @@ class Line(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{'from nothing' if self.start.kind == 'nothing' else self.start.title}, {self.how}"
+        if self.start.kind != "nothing":
+            return f"{self.start.title}, {self.how}"
+        return "untrained, frozen" if self.mode == "frozen" else "from nothing, fine-tuned"
 
 
 Curves = Mapping[Line, Mapping[float, Mapping[int, Done]]]  # per cent of the labels -> seed -> run

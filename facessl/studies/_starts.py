@@ -25,16 +25,16 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-def read(text: str, backbone: str, workspace: Path) -> list[Start]:
-    """Return the starts that a text names.
+def read(text: str, backbone: str, workspace: Path, *, nameless: bool = True) -> list[Start]:
+    """Return the starts that a text names; with ``nameless`` only those that have not learnt from names.
 
     Raises:
         RecipeError: A word is no start, or a start has learnt from names: with few labels that would be all of them.
     """
-    return [_start(word, backbone, workspace) for word in words(text)]
+    return [_start(word, backbone, workspace, nameless=nameless) for word in words(text)]
 
 
-def _start(word: str, backbone: str, workspace: Path) -> Start:
+def _start(word: str, backbone: str, workspace: Path, *, nameless: bool) -> Start:
     if word in ("nothing", "scratch"):
         return Start("nothing", "nothing", "nothing")
     if word == "imagenet":
@@ -42,13 +42,13 @@ def _start(word: str, backbone: str, workspace: Path) -> Start:
     method = word.replace("-", "_")
     if method in registry.names("methods"):
         plugin = registry.load("methods", method)
-        if getattr(plugin, "NEEDS_NAMES", False):
+        if nameless and getattr(plugin, "NEEDS_NAMES", False):
             raise RecipeError(f"{plugin.TITLE} learns from all names, so it is no start for few of them; leave it out.")
         return Start(method, "method", plugin.TITLE)
-    return _of_run(word, workspace)
+    return _of_run(word, workspace, nameless=nameless)
 
 
-def _of_run(word: str, workspace: Path) -> Start:
+def _of_run(word: str, workspace: Path, *, nameless: bool) -> Start:
     try:
         run = runs.find(workspace, word)
     except RunError as error:
@@ -58,7 +58,7 @@ def _of_run(word: str, workspace: Path) -> Start:
         ) from error
     if not (run.path / "model.json").exists():
         raise RecipeError(f"{run.id} has no trained model; choose a finished pre-training.")
-    if named := _learnt_from_names(run, workspace):
+    if nameless and (named := _learnt_from_names(run, workspace)):
         raise RecipeError(f"{named.id} learnt from names, so {run.id} is no start for few of them; leave it out.")
     return Start(run.id, "run", run.title)
 

@@ -1,0 +1,209 @@
+"""What does the embedding know? Who it is, or pose, light, expression and hair, read out of generated faces."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from facessl import studying
+from facessl.config import MAX_SEED, Device
+from facessl.dataset import FaceDataset
+from facessl.errors import DatasetError
+from facessl.runs import Run
+from facessl.studies import _starts
+from facessl.studies._cells import listed
+from facessl.studies._readout import read_out, spanned
+from facessl.studying import Chart, Done, Report, Step, Table
+
+TITLE = "What does the embedding know?"
+REFERENCE = (
+    "Alain and Bengio 2017, Understanding intermediate layers using linear classifier probes, "
+    "https://arxiv.org/abs/1610.01644"
+)
+
+# What is read out, and from which recorded factors; of several the mean R² is told.
+FACTORS: Mapping[str, tuple[str, ...]] = {
+    "yaw": ("yaw",),
+    "pitch": ("pitch",),
+    "light, side": ("light_azimuth",),
+    "light, height": ("light_elevation",),
+    "exposure": ("exposure",),
+    "smile": ("smile",),
+    "mouth open": ("mouth_open",),
+    "hair colour": ("hair_red", "hair_green", "hair_blue"),
+    "hair volume": ("hair_volume",),
+}
+_PLAIN = {"pixels": "pixels", "pixels-whitened": "PCA-whitened pixels", "untrained": "untrained network"}
+_SPLITS = ("train", "val", "test")
+
+
+class Options(BaseModel):
+    """What is asked, and what it is asked about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: str = Field(
+        "simclr", description="What is asked besides pixels, with commas: methods that pre-train here, runs, imagenet."
+    )
+    backbone: str = Field("resnet18", description="The network; an existing run brings its own.")
+    image_size: int = Field(64, ge=32, le=512, description="Side of a face in pixels; an existing run brings its own.")
+    epochs: int = Field(20, ge=1, le=10_000, description="Epochs of the methods that pre-train here.")
+    batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
+    device: Device = Field("auto", description="Where to compute.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
+
+
+def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
+    """Return the pre-trainings, then one reading for each model.
+
+    Raises:
+        DatasetError: Nobody recorded the factors of these faces. RecipeError: A model is none.
+    """
+    if dataset.info["recipe"]["source"] != "synthetic":
+        raise DatasetError(
+            f"{dataset.name} is made of real photos, whose pose, light and hair nobody recorded; prepare a set of "
+            "generated faces (source synthetic) and ask there."
+        )
+    network = {"backbone": options.backbone, "image_size": options.image_size, "batch_size": options.batch_size}
+    machine = {"device": options.device, "threads": options.threads, "seed": options.seed}
+    made = [
+        Step(f"pretrain {start.word}", "pretrain", {
+            **network, **machine, "method": start.word, "epochs": options.epochs,
+        })
+        for start in _starts.read(options.models, options.backbone, workspace, nameless=False) if start.kind == "method"
+    ]  # fmt: skip
+    readings = [Step(name, "inside", {"model": name}) for name in _PLAIN]
+    for start in _starts.read(options.models, options.backbone, workspace, nameless=False):
+        if start.kind != "nothing":  # which is the untrained network
+            model = f"@pretrain {start.word}" if start.kind == "method" else start.word
+            readings.append(Step(start.word, "inside", {"model": model}, start.missing))
+    return [*made, *readings]
+
+
+def inside(
+    key: str, settings: dict[str, Any], dataset: FaceDataset, options: Options, run: Run, workspace: Path
+) -> dict[str, Any]:
+    """Return what can be read out of one model's vectors: each factor's R², and how many faces get their name.
+
+    Raises:
+        DatasetError: The faces have no recorded factors, or there are too few.
+    """
+    from facessl import models
+
+    rows = dataset.rows(*_SPLITS)
+    crops = dataset.crops.iloc[rows]
+    columns = [f"factor_{name}" for names in FACTORS.values() for name in names]
+    if not set(columns) <= set(crops.columns):
+        raise DatasetError(f"{dataset.name} has no record of its faces' factors; prepare it again.")
+    targets = crops[columns].to_numpy(dtype=np.float64)
+    known = np.isfinite(targets).all(axis=1)  # faces that were added from elsewhere are not
+    rows, targets, labels = rows[known], targets[known], dataset.labels(rows)[known]
+    fitted = (crops["split"] == "train").to_numpy()[known]
+    if len(np.unique(labels)) < 2 or not fitted.any() or fitted.all():
+        raise DatasetError(f"{dataset.name} has too few people or test faces for this; prepare a larger set.")
+    model = models.Model(settings["model"], options.backbone, options.image_size, options.seed, options.device)
+    vectors = models.embed(
+        model, dataset.faces[rows], workspace,
+        fitted_on=lambda: dataset.faces[dataset.rows("unlabelled", "train")], progress=lambda _: run.check_stop(),
+    )  # fmt: skip
+    found = read_out(vectors, targets, labels, fitted, seed=options.seed, check=run.check_stop)
+    return {"person": _person(vectors, labels, fitted), "factors": _by_factor([vars(each) for each in found])}
+
+
+def _person(vectors: np.ndarray, labels: np.ndarray, fitted: np.ndarray) -> dict[str, Any]:
+    """Return how many faces a linear layer names right that it was not fitted on, and how many the most usual name."""
+    from facessl import baselines
+
+    near, far = spanned(vectors[fitted].astype(np.float64), vectors[~fitted].astype(np.float64))
+    judged = baselines.linear("person", near, labels[fitted], far, labels[~fitted])
+    chance = float(np.mean(labels[~fitted] == np.bincount(labels[fitted]).argmax()))
+    return {
+        "accuracy": judged.top1, "low": judged.low, "high": judged.high, "photos": judged.photos,
+        "macro_f1": judged.macro_f1, "chance": chance, "people": len(np.unique(labels)),
+    }  # fmt: skip
+
+
+def _by_factor(found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the read-outs by what they are called; of several factors the mean of each figure."""
+    result, rest = {}, iter(found)
+    for title, names in FACTORS.items():
+        parts = [next(rest) for _ in names]
+        result[title] = {figure: float(np.mean([part[figure] for part in parts])) for figure in parts[0]}
+    return result
+
+
+# -- the answer --------------------------------------------------------------------------------------------------
+
+
+def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
+    """Return the heat map, the figures behind it, and in words what is known best and least."""
+    titles = {**_PLAIN, **{start.word: start.title for start in _starts.read(
+        options.models, options.backbone, workspace, nameless=False
+    )}}  # fmt: skip
+    read = {titles[key]: each.result for key, each in done.items() if each.run is None}
+    if not read:
+        return Report(sentences=["No model is read yet."])
+    columns = ["person", *FACTORS]
+    heat = Chart(
+        "What a straight line reads out (0: no better than chance, 1: everything)", "heat",
+        x_title="", y_title="", x=columns, y=list(read), z=[_heat_row(result) for result in read.values()],
+    )  # fmt: skip
+    return Report([*_sentences(read)], [_table(read)], [heat])
+
+
+def _heat_row(result: Mapping[str, Any]) -> list[float | None]:
+    """Return shares of what there is to know; below chance counts as chance."""
+    person = result["person"]
+    known = [(person["accuracy"] - person["chance"]) / max(1 - person["chance"], 1e-9)]
+    known += [result["factors"][factor]["score"] for factor in FACTORS]
+    return [round(max(0.0, share), 3) for share in known]
+
+
+def _table(read: Mapping[str, Mapping[str, Any]]) -> Table:
+    note = (
+        "Person: a linear layer fitted on the train faces names the val and test faces; chance is the most usual name "
+        f"of train, right in {100 * next(iter(read.values()))['person']['chance']:.1f} %. Others: R² of a ridge "
+        "regression fitted on train faces, judged on val and test faces of people it was not fitted on (five folds), "
+        "0 for always saying the mean; in brackets the 95 % interval, a bootstrap over people."
+    )
+    rows = []
+    for model, result in read.items():
+        person = result["person"]
+        cell = studying.accuracy(
+            person["accuracy"], (person["low"], person["high"]), photos=person["photos"], split="val and test",
+            how="frozen",
+        )  # fmt: skip
+        scores = {factor: _with_interval(result["factors"][factor]) for factor in FACTORS}
+        rows.append({"model": model, "person": cell, "macro-F1": person["macro_f1"], **scores})
+    return Table("What each knows", note, ["model", "person", "macro-F1", *FACTORS], rows)
+
+
+def _with_interval(score: Mapping[str, float]) -> str:
+    return f"{score['score']:.2f} ({score['low']:.2f} to {score['high']:.2f})"
+
+
+def _sentences(read: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return for each learnt model what it knows more and less of than PCA-whitened pixels, beyond the intervals."""
+    plain = read.get(_PLAIN["pixels-whitened"])
+    learnt = {model: result for model, result in read.items() if model not in _PLAIN.values()}
+    if plain is None or not learnt:
+        return ["Only models without learning are read so far."]
+    sentences = []
+    for model, result in learnt.items():
+        more, less = (_beyond(result, plain), _beyond(plain, result))
+        if not more and not less:
+            sentences.append(f"{model} and PCA-whitened pixels know the same, as far as so few faces can tell.")
+            continue
+        parts = [f"more about {listed(more)}"] * bool(more) + [f"less about {listed(less)}"] * bool(less)
+        sentences.append(f"{model} knows {' and '.join(parts)} than PCA-whitened pixels.")
+    return sentences
+
+
+def _beyond(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """Return of what the first knows more, their intervals lying apart."""
+    pairs = {"person": (first["person"], second["person"])}
+    pairs |= {factor: (first["factors"][factor], second["factors"][factor]) for factor in FACTORS}
+    return [name for name, (one, other) in pairs.items() if one["low"] > other["high"]]
