@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from torch import Tensor, nn
 
-from facessl import checkpoints, config, devices, optimisers, registry, runs, training
+from facessl import checkpoints, config, devices, optimisers, registry, runs, training, worker
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
@@ -264,6 +264,13 @@ def test_without_patience_the_last_epoch_counts(workspace: Path) -> None:
     run = new_run(workspace)
     assert "early_stop" not in finetune(run, workspace)
     assert "best" not in checkpoints.load_state(run.path)
+
+
+def test_all_processes_stop_early_together(workspace: Path) -> None:
+    run = new_run(workspace, processes=2, epochs=30, patience=1, learning_rate=1e-6)
+    assert worker.work(workspace, run.id) == "finished", run.log_text()
+    stop = run.result()["early_stop"]
+    assert stop["early"] and stop["epoch"] == run.metrics()[-1]["epoch"] == stop["best_epoch"] + 1
 
 
 def test_a_loop_that_is_over_is_not_gone_on_with(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

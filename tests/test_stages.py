@@ -60,9 +60,13 @@ def test_each_stage_nearer_the_picture_learns_at_a_share_of_the_next_ones_rate()
 def test_so_many_first_stages_of_resnet18_are_frozen(count: int) -> None:
     network = build_backbone("resnet18", {})
     stages.freeze(network, count)
-    still = {name.split(".")[0] for name, p in network.named_parameters() if not p.requires_grad}
-    assert still == [set(), {"conv1", "bn1"}, *({"conv1", "bn1", *(f"layer{n}" for n in range(1, last + 1))}
-                                                for last in range(1, 5))][count]  # fmt: skip
+    stages_by_name = ({"conv1", "bn1"}, *({f"layer{number}"} for number in range(1, 5)))
+    frozen, learning = (
+        {name.split(".")[0] for name, p in network.named_parameters() if p.requires_grad is learns}
+        for learns in (False, True)
+    )
+    assert frozen == set().union(*stages_by_name[:count])
+    assert learning == set().union(*stages_by_name[count:])
 
 
 def test_frozen_stages_behave_as_in_use_while_the_others_learn() -> None:
