@@ -28,4 +28,6 @@ def layout_above_legend(figure: "Figure", *, height: int, **more: Any) -> None:
     if lines:
         # Its place is counted from the figure's lower edge: from the chart's, it slides over the axis' title.
         below = {"orientation": "v", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"}
-        figure.update_layout(legend={**below, "font": {"size": 15}}, margin_b=_AXIS + _LINE * lines)
+        # Else plotly lets a legend have half of the figure, and a scroll bar that no picture can be moved with.
+        whole = {"maxheight": _AXIS + _LINE * lines, "tracegroupgap": 0}
+        figure.update_layout(legend={**below, **whole, "font": {"size": 15}}, margin_b=_AXIS + _LINE * lines)

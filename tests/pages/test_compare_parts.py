@@ -126,7 +126,7 @@ def test_an_accuracy_becomes_a_number_with_its_interval_and_what_all_share_is_sa
     columns, said = report.spread_out(TABLE)
     assert columns["Ours"] == [pytest.approx(90), pytest.approx(80), None]
     assert columns["Ours · 95 % interval"] == ["85.0 % – 95.0 %", "75.0 % – 85.0 %", "no weights here"]
-    assert columns["Ours · how"] == ["fine-tuned", "frozen", ""]
+    assert columns["How"] == ["fine-tuned", "frozen", ""]
     assert columns["Seeds"] == [3, 5, None]
     assert said == "All accuracies: on test, 155 photos."
 
@@ -134,8 +134,15 @@ def test_an_accuracy_becomes_a_number_with_its_interval_and_what_all_share_is_sa
 def test_where_photos_differ_each_row_says_how_many() -> None:
     rows = [{"What": "a", "Ours": accuracy(0.9)}, {"What": "b", "Ours": accuracy(0.8, photos=1200)}]
     columns, said = report.spread_out({"title": "t", "columns": ["What", "Ours"], "rows": rows})
-    assert columns["Ours · how"] == ["155 photos", "1,200 photos"]
+    assert columns["How"] == ["155 photos", "1,200 photos"]
     assert said == "All accuracies: frozen, on test."
+
+
+def test_where_the_accuracies_of_one_row_differ_each_says_how() -> None:
+    rows = [{"What": "a", "Theirs": accuracy(0.2, "argmax"), "Ours": accuracy(0.9)}]
+    columns, _ = report.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
+    assert columns["Theirs · how"] == ["argmax"] and columns["Ours · how"] == ["frozen"]
+    assert "How" not in columns
 
 
 def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:

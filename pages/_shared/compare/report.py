@@ -70,11 +70,13 @@ def spread_out(table: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str]:
     """Return a table's columns as they are shown, and what is true of all its accuracies, in words.
 
     An accuracy becomes its percentage and its interval; how, split and number of photos are said once where they are
-    the same for all, else they stand in a column of their own.
+    the same for all, else in one column for the row, or beside each accuracy where a row's own differ.
     """
     accuracies = accuracy_columns(table)
     cells = [row[column] for row in table["rows"] for column in accuracies if _is_accuracy(row.get(column))]
     common = {part: cells[0].get(part) for part in _SAID if cells and len({str(c.get(part)) for c in cells}) == 1}
+    varied = [part for part in _SAID if part not in common] if cells else []
+    once = _said_once(table["rows"], accuracies, varied)
     columns: dict[str, list[Any]] = {}
     for column in table["columns"]:
         values = [row.get(column) for row in table["rows"]]
@@ -83,9 +85,17 @@ def spread_out(table: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str]:
             continue
         columns[column] = [value["share"] * 100 if _is_number(value) else None for value in values]
         columns[f"{column} · 95 % interval"] = [_interval(value) for value in values]
-        if varied := [part for part in _SAID if part not in common]:
+        if varied and once is None:
             columns[f"{column} · how"] = [_of_what(value, varied) for value in values]
+    if varied and once is not None:
+        columns["How"] = once
     return columns, f"All accuracies: {_of_what(common, list(common))}." if common else ""
+
+
+def _said_once(rows: Sequence[Mapping[str, Any]], accuracies: Sequence[str], parts: Sequence[str]) -> list[str] | None:
+    """Return for each row how all its accuracies were measured, or None where those of one row differ."""
+    said = [{_of_what(row.get(column), parts) for column in accuracies} - {""} for row in rows]
+    return None if any(len(ways) > 1 for ways in said) else [next(iter(ways), "") for ways in said]
 
 
 def as_csv(table: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from pages._shared.widgets import choose, chosen, run_name, shown_errors
 from pages._shared.words import count, plain
 
 _KEY = "compare-study"
+_FIRST = 6  # settings of a study that do not fold away: it names first what matters
 _KINDS = {  # of steps: one, several
     "pretrain": ("pre-training", "pre-trainings"),
     "finetune": ("fine-tuning", "fine-tunings"),
@@ -85,7 +86,8 @@ def new_study(dataset: FaceDataset) -> None:
     preset = plugin_select("studies", "Study", key="compare-preset")
     plugin = registry.load("studies", preset)
     st.caption(f"{plain((plugin.__doc__ or '').partition(chr(10))[0])} *{plain(plugin.REFERENCE)}*")
-    options = recipe_form(plugin.Options, key=f"compare-study-{preset}")
+    first = list(plugin.Options.model_fields)[:_FIRST]
+    options = recipe_form(plugin.Options, key=f"compare-study-{preset}", main=first)
     settings: dict[str, Any] = {"preset": preset, "dataset": dataset.name, "options": options}
     try:
         checked = plugin.Options(**options)
