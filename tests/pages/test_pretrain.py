@@ -549,6 +549,7 @@ def test_runs_of_one_name_are_told_apart_by_what_most_do_not_have(empty_workspac
             {"learning_rate": 3e-4, "options": {"temperature": 0.5}},
             {"views": GENTLE_VIEWS.model_dump(), "epochs": 7},
             {"init": plain.id, "batch_size": 32, "also": ["more", "most"]},
+            {"method": "vicreg", "backbone": "tinyvgg"},
         )
     ]
     rows = rows_of([*reversed(others), plain])
@@ -557,6 +558,7 @@ def test_runs_of_one_name_are_told_apart_by_what_most_do_not_have(empty_workspac
         "learning rate 0.0003 · temperature 0.5",
         "views Gentle",
         "start from alike · batch size 32 · further sets, nameless more, most",
+        "backbone TinyVGG · method VICReg",
     ]
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facessl import config
+from facessl import config, registry
 from pages._shared.compare.names import flat, shown
 from pages._shared.words import label
 
@@ -12,6 +12,7 @@ from pages._shared.words import label
 _NOT_TOLD = ("dataset", "epochs", "device", "threads", "processes", "compile")
 _TOLD = 4  # settings; more are counted
 _WORDS = {"scratch": "nothing", "imagenet": "ImageNet", True: "on", False: "off"}
+_PLUGINS = {"method": "methods", "backbone": "backbones"}
 _VIEWS = "views."
 
 
@@ -60,4 +61,6 @@ def _preset_of(own: dict[str, Any], presets: Mapping[str, dict[str, Any]]) -> st
 
 def _said(name: str, value: Any, titles: Mapping[str, str]) -> str:
     words = _WORDS.get(value) if isinstance(value, str | bool) else None
+    if name in _PLUGINS and value in registry.names(_PLUGINS[name]):
+        words = registry.load(_PLUGINS[name], value).TITLE
     return f"{label(name.rpartition('.')[2]).lower()} {words or shown(value, dict(titles))}"

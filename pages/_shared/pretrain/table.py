@@ -70,7 +70,7 @@ def columns() -> dict[str, Any]:
         "Shown": text(SHOWN, width=30, help="The run that is shown above."),
         "Run": text(width=210), "What differs": text(width=230), "Note": text(width=140), "Id": text(width=60),
         "Epochs": number("Epochs done", format="%d", width=100), "Asked for": number(format="%d", width=80),
-        "k-NN val": share, "pixels, at best": share, "untrained": share,
+        "k-NN val": share, "pixels, at best": number(format="%.1f %%", width=115), "untrained": share,
         "Loss": number(format="%.3f", width=70), "Images/s": number(format="localized", width=80),
         "Minutes": number(format="%.1f", width=80, help="Working time so far, without pauses."),
     }  # fmt: skip

@@ -79,8 +79,9 @@ def _pictures(run: Run, others: dict[str, str]) -> None:
 def _curves(run: Run, rows: list[dict[str, Any]], others: dict[str, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         panel = st.segmented_control(
-            "Curves", [LEARNING, *PANELS], default=LEARNING, key="pretrain-panel", required=True, width="content"
-        )
+            "Curves", [LEARNING, *PANELS], default=LEARNING, key="pretrain-panel", required=True, width="content",
+            wrap=True,  # on a phone the last would be out of sight
+        )  # fmt: skip
         smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="pretrain-smoothing", width=200)
         over = st.selectbox(
             "Lay over", [NOTHING, *others], key=f"pretrain-over-{run.id}", width=360,
