@@ -1,0 +1,211 @@
+"""A study takes its steps once: it stops, goes on, uses again what is there, and says what it left out and why."""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from facessl import conducting, jobs, registry, resolve, runs, worker
+from facessl.config import RECIPES, build
+from facessl.errors import RunError
+from facessl.runs import Run
+from facessl.studio import Studio
+from facessl.studying import Done, Report, Step
+from tests.tiny import make_set
+
+SMALL = {"backbone": "tinyvgg", "image_size": 32, "batch_size": 16, "epochs": 1, "threads": 1}
+PRETRAIN = Step("pre", "pretrain", {**SMALL, "method": "simclr"})
+FROZEN = Step("frozen", "finetune", {**SMALL, "init": "@pre", "mode": "frozen"})
+OWN = Step("own", "inside", {"of": "@pre", "number": 2})
+BORROWED = Step("borrowed", "pretrain", {**SMALL, "init": "imagenet"}, "The weights are not here; put them there.")
+AFTER_IT = Step("after", "finetune", {**SMALL, "init": "@borrowed"})
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Question(SimpleNamespace):
+    """A study of the tests: says which steps are done, and counts how often it worked itself."""
+
+    TITLE, REFERENCE, Options = "A question of the tests", "nobody", Options
+
+    def __init__(self, *steps: Step) -> None:
+        super().__init__(planned=list(steps), worked=0)
+
+    def steps(self, *_: Any) -> list[Step]:
+        return self.planned
+
+    def answer(self, dataset: Any, options: Any, done: Mapping[str, Done], workspace: Path) -> Report:
+        return Report([f"Done: {', '.join(done)}."])
+
+    def inside(self, key: str, settings: dict[str, Any], *_: Any) -> dict[str, Any]:
+        self.worked += 1
+        return {"key": key, "settings": settings}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with a set, whose runs are carried out in this process as soon as they are started."""
+    make_set(tmp_path)
+    monkeypatch.setattr(os, "nice", lambda step: 0)
+    monkeypatch.setattr(jobs, "start", lambda workspace, run, **_: worker.work(workspace, run.id))
+    return tmp_path
+
+
+def asked(workspace: Path, question: Question, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Make a run of a study that only the tests know."""
+    load, names = registry.load, registry.names
+    monkeypatch.setattr(registry, "names", lambda kind: (*names(kind), "ours") if kind == "studies" else names(kind))
+    monkeypatch.setattr(registry, "load", lambda kind, name: question if name == "ours" else load(kind, name))
+    recipe = build(RECIPES["study"], {"preset": "ours", "dataset": "tiny"})
+    return runs.create(workspace, "study", recipe, title="ours", edits={"tiny": 0})
+
+
+def children(workspace: Path, study: Run) -> list[Run]:
+    return [run for run in runs.list_all(workspace) if run.config["group"] == study.id]
+
+
+def report(study: Run) -> dict[str, Any]:
+    return runs.read_json(study.path / "report.json")
+
+
+def test_the_steps_are_runs_of_its_group_and_the_report_says_what_was_left_out(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = asked(here, Question(PRETRAIN, FROZEN, OWN, BORROWED, AFTER_IT), monkeypatch)
+    assert worker.work(here, study.id) == "finished", study.log_text()
+    made = {run.kind: run for run in children(here, study)}
+    assert set(made) == {"pretrain", "finetune"}
+    assert made["finetune"].config["recipe"]["init"] == made["pretrain"].id
+    assert report(study)["sentences"] == ["Done: pre, frozen, own."]
+    assert report(study)["missing"] == ["The weights are not here; put them there."]
+    assert runs.read_json(study.path / "inside" / "own.json")["settings"] == {"of": made["pretrain"].id, "number": 2}
+    assert (study.status().step, study.status().steps) == (3, 3)
+    assert study.result() == {"run": study.id, "dataset": "tiny", "preset": "ours", **report(study),
+                              "seconds": study.status().seconds}  # fmt: skip
+
+
+def test_a_finished_run_is_used_again_whoever_made_it_and_on_whatever_device(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = resolve.resolve("pretrain", {**PRETRAIN.settings, "dataset": "tiny", "threads": 2, "device": "cpu"}, here)
+    theirs = runs.create(here, "pretrain", recipe, title="theirs", edits={"tiny": 0})
+    assert worker.work(here, theirs.id) == "finished"
+    study = asked(here, Question(PRETRAIN), monkeypatch)
+    worker.work(here, study.id)
+    assert report(study)["runs"] == {"pre": theirs.id} and not children(here, study)
+
+
+@pytest.mark.parametrize("other", ["epochs", "edits", "older", "changed"])
+def test_a_run_of_other_settings_or_other_faces_is_not_used_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    settings = {**PRETRAIN.settings, "dataset": "tiny"} | ({"epochs": 2} if other == "epochs" else {})
+    theirs = runs.create(here, "pretrain", resolve.resolve("pretrain", settings, here), title="theirs",
+                         edits={"tiny": 1 if other == "edits" else 0})  # fmt: skip
+    content = runs.read_json(theirs.path / "config.json")
+    content |= {"created": "2020-01-01T00:00:00"} if other == "older" else {}
+    content |= {"changes": [{"from": {"epochs": 3}, "to": {"epochs": 1}}]} if other == "changed" else {}
+    runs.write_json(theirs.path / "config.json", content)
+    theirs.update(state="finished")
+    for file in ("result.json", "model.json"):
+        runs.write_json(theirs.path / file, {})
+    study = asked(here, Question(PRETRAIN), monkeypatch)
+    worker.work(here, study.id)
+    assert report(study)["runs"] == {"pre": children(here, study)[0].id}
+
+
+def test_it_goes_on_in_the_middle_and_does_nothing_twice(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = Question(PRETRAIN, OWN, FROZEN)
+    study = asked(here, question, monkeypatch)
+    take = conducting._Study.take
+
+    def stopped_before_the_third(self: Any, step: Step) -> Done:
+        if step.key == "frozen":
+            study.request_stop()
+            study.check_stop()
+        return take(self, step)
+
+    monkeypatch.setattr(conducting._Study, "take", stopped_before_the_third)
+    assert worker.work(here, study.id) == "stopped"
+    assert report(study)["sentences"] == ["Done: pre, own."]
+    monkeypatch.setattr(conducting._Study, "take", take)
+    (study.path / "stop").unlink()
+    first = children(here, study)[0].status().attempts
+    assert worker.work(here, study.id) == "finished"
+    assert report(study)["sentences"] == ["Done: pre, own, frozen."]
+    assert question.worked == 1
+    assert len(children(here, study)) == 2 and children(here, study)[-1].status().attempts == first
+
+
+def test_a_failed_run_fails_the_study_by_name_and_once_mended_it_goes_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = asked(here, Question(PRETRAIN, FROZEN), monkeypatch)
+    work = worker._WORK["finetune"]
+
+    def broken(run: Run, workspace: Path) -> dict[str, Any]:
+        raise RunError("The lamp is out.")
+
+    monkeypatch.setitem(worker._WORK, "finetune", broken)
+    assert worker.work(here, study.id) == "failed"
+    child = children(here, study)[0]
+    assert study.status().error.startswith(f"Step 2 of 2, “{child.title}”, failed: The lamp is out.")
+    monkeypatch.setitem(worker._WORK, "finetune", work)
+    assert worker.work(here, study.id) == "finished"
+    assert [run.id for run in children(here, study) if run.kind == "finetune"] == [child.id]
+
+
+def test_a_stop_is_passed_on_to_the_run_that_it_waits_for(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = asked(here, Question(PRETRAIN), monkeypatch)
+
+    def started_and_stopped(workspace: Path, run: Run, **_: Any) -> None:
+        run.update(state="running", epoch=1, epochs=4)
+        monkeypatch.setattr(Run, "is_alive", lambda self: True)
+        study.request_stop()
+
+    monkeypatch.setattr(jobs, "start", started_and_stopped)
+    assert worker.work(here, study.id) == "stopped"
+    assert children(here, study)[0].stop_requested()
+
+
+def test_it_waits_without_a_place_in_the_queue(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = asked(here, Question(PRETRAIN), monkeypatch)
+    seen: list[list[str]] = []
+    work = worker._WORK["pretrain"]
+
+    def looking(run: Run, workspace: Path) -> dict[str, Any]:
+        seen.append([place.run.id for place in Studio(workspace).queue()])
+        return work(run, workspace)
+
+    monkeypatch.setitem(worker._WORK, "pretrain", looking)
+    worker.work(here, study.id)
+    assert seen == [[children(here, study)[0].id]]
+
+
+def test_a_step_that_comes_before_what_it_needs_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="frozen refers to pre, which does not come before it"):
+        conducting.left_out([FROZEN, PRETRAIN])
+
+
+def test_what_is_missing_takes_along_all_that_builds_on_it() -> None:
+    further = Step("further", "embed", {"model": "@after"})
+    assert set(conducting.left_out([PRETRAIN, BORROWED, AFTER_IT, further])) == {"borrowed", "after", "further"}
+
+
+def test_a_study_that_runs_in_processes_of_its_own_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    make_set(tmp_path)
+    options = {"starts": "nothing", "mode": "frozen", "shares": "100", "seeds": 1, "frozen_epochs": 1}
+    small = {"backbone": "tinyvgg", "image_size": 32, "batch_size": 16, "threads": 1, "device": "cpu"}
+    study = Studio(tmp_path).start("study", {"preset": "label-efficiency", "dataset": "tiny", **options, **small})
+    while study.is_alive():
+        time.sleep(0.2)
+    assert study.status().state == "finished", study.log_text()
+    assert report(study)["tables"][0]["rows"][0]["top-1"]["photos"] == 3
