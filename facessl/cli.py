@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from facessl import bench, config, devices, distributed, registry, runs
-from facessl.config import DemoRecipe, Recipe, default_workspace
+from facessl.config import DemoRecipe, Recipe, ViewRecipe, default_workspace
 from facessl.distributed import World
 from facessl.errors import FaceSSLError, ImageError, RecipeError, RunError
 from facessl.runs import Run
@@ -59,8 +59,26 @@ def _list_datasets(studio: Studio) -> list[dict[str, Any]]:
     return [dataset.summary() for dataset in studio.datasets()]
 
 
-def _list_presets(studio: Studio) -> list[dict[str, Any]]:
-    return [{"preset": name, **studio.preset(name).model_dump()} for name in studio.presets()]
+def _presets(
+    studio: Studio, *, save: str = "", delete: str = "", of_run: str = "", replace: bool = False, **views: Any
+) -> Any:
+    """List the presets of views, save one from a run's views and single flags, or delete one."""
+    if (views or of_run or replace) and not save:
+        raise RecipeError("Settings, --from and --replace belong to --save NAME.")
+    if delete:
+        studio.delete_preset(delete)
+        return {"preset": delete, "deleted": True}
+    if not save:
+        return [{"preset": name, **studio.preset(name).model_dump()} for name in studio.presets()]
+    recipe = config.build(ViewRecipe, {**(_views_of(studio.run(of_run)) if of_run else {}), **views})
+    return {"preset": studio.save_preset(save, recipe, replace=replace), **recipe.model_dump()}
+
+
+def _views_of(run: Run) -> dict[str, Any]:
+    recipe = getattr(run.recipe(), "views", None)
+    if not isinstance(recipe, ViewRecipe):
+        raise RecipeError(f"{run.id} is a run of {run.kind}, which has no views to save.")
+    return recipe.model_dump()
 
 
 def _list_runs(studio: Studio) -> list[dict[str, Any]]:
@@ -264,7 +282,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for kind in registry.KINDS:
         add(kind, f"list the {kind}", _list_plugins, kind=kind)
     add("datasets", "list the prepared sets", _list_datasets)
-    add("presets", "list the presets of views", _list_presets)
+    _add_preset_flags(add("presets", "list the presets of views, save one, or delete one", _presets), words)
     add("runs", "list the runs, newest first", _list_runs)
     for kind, recipe in config.RECIPES.items():
         made = add(kind, (recipe.__doc__ or "").strip(), _start, kind=kind)
@@ -300,6 +318,15 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_recipe_flags(compared, bench.BenchRecipe, words)
     add("work", "carry out a run (what the studio starts; not for hands)", _work).add_argument("run")
     return parser
+
+
+def _add_preset_flags(made: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    do = made.add_mutually_exclusive_group()
+    do.add_argument("--save", default="", metavar="NAME", help="save the settings given, the others by default")
+    do.add_argument("--delete", default="", metavar="NAME", help="delete a saved preset; runs keep their settings")
+    made.add_argument("--from", default="", dest="of_run", metavar="RUN", help="save a run's; single flags count more")
+    made.add_argument("--replace", action="store_true", help="save over a preset of that name")
+    _add_recipe_flags(made, ViewRecipe, words)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -24,13 +24,14 @@ def names(workspace: Path) -> list[str]:
 
 
 def load(workspace: Path, name: str) -> ViewRecipe:
-    """Return the settings of a preset.
+    """Return the settings of a preset; one that comes along is found in any capitals, as pages show them.
 
     Raises:
         RecipeError: There is no such preset, or its file holds no settings of views.
     """
-    if name in PRESETS:
-        return PRESETS[name]
+    for own, recipe in PRESETS.items():
+        if name.casefold() == own.casefold():
+            return recipe
     if name not in names(workspace):
         raise RecipeError(f"There is no preset called {name!r}; there are {', '.join(names(workspace))}.")
     path = _folder(workspace) / f"{name}.json"

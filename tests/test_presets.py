@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from facessl import presets
-from facessl.config import ViewRecipe
+from facessl import presets, runs
+from facessl.cli import main
+from facessl.config import EmbedRecipe, PretrainRecipe, ViewRecipe
 from facessl.errors import RecipeError
 from facessl.studio import Studio
 
@@ -85,3 +87,67 @@ def test_the_studio_keeps_presets_in_its_workspace(tmp_path: Path) -> None:
     assert Studio(tmp_path).preset("mine") == MINE
     studio.delete_preset("mine")
     assert "mine" not in studio.presets()
+
+
+def command(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[int, Any, str]:
+    code = main(["presets", *words, "--json", "--workspace", str(home)])
+    out, err = capsys.readouterr()
+    return code, json.loads(out) if out else None, err
+
+
+def test_the_command_saves_settings_lists_and_deletes_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, answer, err = command(capsys, tmp_path, "--save", "mine", "--rotation", "12", "--grey", "0.1")
+    assert code == 0, err
+    assert answer == {"preset": "mine", **MINE.model_dump()}
+    assert Studio(tmp_path).preset("mine") == MINE
+    assert [row["preset"] for row in command(capsys, tmp_path)[1]] == [*presets.BUILT_IN, "mine"]
+    assert command(capsys, tmp_path, "--delete", "mine")[:2] == (0, {"preset": "mine", "deleted": True})
+    assert Studio(tmp_path).presets() == list(presets.BUILT_IN)
+
+
+def test_the_command_saves_the_views_of_a_run_and_a_flag_counts_more(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = runs.create(tmp_path, "pretrain", PretrainRecipe(dataset="few", views=MINE), title="few")
+    assert command(capsys, tmp_path, "--save", "of a run", "--from", run.id, "--hue", "0.2")[0] == 0
+    assert Studio(tmp_path).preset("of a run") == ViewRecipe(rotation=12.0, grey=0.1, hue=0.2)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--save", "../mine"), "letters, digits"),
+        (("--save", "faces"), "comes along"),
+        (("--save", "mine"), "already"),
+        (("--save", "new", "--crop-min", "1", "--crop-max", "0.05"), "must not be above"),
+        (("--save", "new", "--from", "none"), "none"),
+        (("--delete", "faces"), "comes along"),
+        (("--delete", "nobody"), "no preset"),
+        (("--rotation", "3"), "--save NAME"),
+    ],
+)
+def test_what_the_command_refuses_is_one_line_and_changes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    presets.save(tmp_path, "mine", MINE)
+    code, answer, err = command(capsys, tmp_path, *words)
+    assert code == 1 and answer is None and said in err and err.count("\n") == 1
+    assert Studio(tmp_path).presets() == [*presets.BUILT_IN, "mine"]
+    assert presets.load(tmp_path, "mine") == MINE
+
+
+def test_the_command_replaces_only_on_purpose(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    presets.save(tmp_path, "mine", MINE)
+    assert command(capsys, tmp_path, "--save", "mine", "--replace")[0] == 0
+    assert presets.load(tmp_path, "mine") == ViewRecipe()
+
+
+def test_a_map_has_no_views_to_save(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run = runs.create(tmp_path, "embed", EmbedRecipe(dataset="few"), title="few")
+    code, _, err = command(capsys, tmp_path, "--save", "mine", "--from", run.id)
+    assert code == 1 and "no views" in err
+
+
+@pytest.mark.parametrize("name", ["Faces", "simclr paper"])
+def test_what_comes_along_is_found_in_any_capitals(tmp_path: Path, name: str) -> None:
+    assert presets.load(tmp_path, name) == presets.load(tmp_path, {"Faces": "faces"}.get(name, "SimCLR paper"))
