@@ -44,6 +44,7 @@ class Options(BaseModel):
         True, description="Train S1's classifier for as many epochs before those it logs: its cell was run twice."
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
 
 
 def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
@@ -52,7 +53,7 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     inside += [Step(f"why-{name}", "inside", {"what": name}) for name in why.CHANGES if name != "notebook"]
     shared = {
         "backbone": "resnet18", "stem": options.stem, "image_size": options.image_size,
-        "batch_size": options.batch_size, "seed": options.seed,
+        "batch_size": options.batch_size, "seed": options.seed, "threads": options.threads,
     }  # fmt: skip
     pretrain = Step("simclr", "pretrain", {**shared, "method": "simclr", "epochs": options.pretrain_epochs})
     tuned = {**shared, "mode": "finetune", "epochs": options.epochs}
@@ -88,7 +89,7 @@ def inside(
     what = str(settings["what"])
     change = why.CHANGES.get(what, why.CHANGES["notebook"])  # the notebook's classifier saw what its SimCLR saw
     pictures, told = _pictures(change, dataset, options, run, workspace)
-    rng, compute = np.random.default_rng(options.seed), devices.compute("auto", "fp32")
+    rng, compute = np.random.default_rng(options.seed), devices.compute("auto", "fp32", options.threads)
     work = notebook.Work(pictures, compute, run.check_stop, rng)
     if what == "notebook-classifier":
         earlier = options.epochs if options.rerun else 0

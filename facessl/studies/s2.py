@@ -34,12 +34,13 @@ class Options(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Of TinyVGG, in the pretext and with names.")
     label_fraction: float = Field(1.0, gt=0, le=1, description="Share of each person's train names that is used.")
     seed: int = Field(0, ge=0, le=MAX_SEED - 100, description="The first of the seeds.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
 
 
 def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
     """Return K-means against people, TinyVGG with and without a pretext for each seed, and EfficientNet's transfer."""
     found = [Step("clusters", "inside", {})]
-    shared = {"image_size": options.image_size, "batch_size": options.batch_size}
+    shared = {"image_size": options.image_size, "batch_size": options.batch_size, "threads": options.threads}
     named = {**shared, "mode": "finetune", "epochs": options.epochs, "label_fraction": options.label_fraction}
     # At a constant rate, for under a schedule that runs out the last epochs are always the best.
     tiny = {"backbone": "tinyvgg", "learning_rate": options.learning_rate, "schedule": "constant"}

@@ -18,7 +18,7 @@ from facessl.studies import _crops, _notebook, _published, _why, s1
 from facessl.studying import Done
 from tests.studies.taking import take
 
-TINY = s1.Options(image_size=32, epochs=1, pretrain_epochs=1, batch_size=16)
+TINY = s1.Options(image_size=32, epochs=1, pretrain_epochs=1, batch_size=16, threads=1)
 
 
 def orthoplex(dimensions: int) -> torch.Tensor:

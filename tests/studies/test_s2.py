@@ -12,7 +12,7 @@ from facessl.studies._epochs import Race, over_seeds, race
 from facessl.studying import Done
 from tests.studies.taking import take
 
-TINY = s2.Options(seeds=2, clusters=3, image_size=32, pretext_epochs=1, epochs=2, batch_size=16)
+TINY = s2.Options(seeds=2, clusters=3, image_size=32, pretext_epochs=1, epochs=2, batch_size=16, threads=1)
 
 
 def races(*ratios: float | None) -> list[Race]:
