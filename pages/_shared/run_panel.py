@@ -43,11 +43,11 @@ def run_header(run: Run, status: Status, *, key: str) -> None:
     """Show a run's name, state, progress and figures, with the buttons that fit its state."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{plain(run.title)}**", width="content")
-        # One line of its own: on a phone the bin would stand alone below the rest.
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.space("stretch")
+        # Together as wide as they are: on a phone they go to the next line as one, and the bin never alone.
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             with st.container(width="content"):
                 state_badge(status.state)
-            st.space("stretch")
             run_buttons(run, status, key=key)
             if status.state not in ACTIVE:
                 delete_button(run, status, key=key)
