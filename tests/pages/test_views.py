@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import views
-from facessl.config import ViewRecipe
+from facessl.config import PretrainRecipe, ViewRecipe
 from facessl.studio import Studio
 from tests.pages.made import open_page, pretrained, words
 from tests.pages.test_home import counted_set
@@ -40,7 +40,51 @@ def test_contradicting_settings_are_one_sentence(empty_workspace: Path) -> None:
     app = open_page("views")
     app = app.slider(key="views-faces-crop_max").set_value(0.1).run()
     assert not app.exception
-    assert "must not be above" in app.error[0].value
+    assert "Smallest crop" in app.error[0].value and "must not be above" in app.error[0].value
+    assert "crop_" not in app.error[0].value.replace("\\", "")
+
+
+def test_contradicting_settings_keep_the_pictures_of_the_last_that_fit(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    app = open_page("views")
+    app = app.slider(key="views-faces-rotation").set_value(30.0).run()
+    before = pictures(app)
+    app = app.slider(key="views-faces-crop_max").set_value(0.1).run()
+    assert pictures(app) == before and len(before) > 3
+    assert app.button(key="views-use").disabled
+    app = app.slider(key="views-faces-crop_max").set_value(0.9).run()
+    assert not app.error and pictures(app) != before
+    assert not app.button(key="views-use").disabled
+
+
+def pictures(app: AppTest) -> list[str]:
+    return [body for element in app.get("html") if "<img" in (body := str(element.proto.body))]
+
+
+def size_in_form(app: AppTest) -> object:
+    return next(field for field in app.number_input if field.key.endswith("-image_size"))
+
+
+def test_views_begin_at_the_size_that_training_will_use(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    app = open_page("views")
+    assert app.select_slider(key="views-size").value == PretrainRecipe.model_fields["image_size"].default
+    app = app.switch_page("pages/pretrain.py").run()
+    app = size_in_form(app).set_value(80).run()
+    app = app.switch_page("pages/views.py").run()
+    assert app.select_slider(key="views-size").value == 80
+    assert "80 px is what Pre-train's form has." in [caption.value for caption in app.caption]
+
+
+def test_the_size_is_carried_with_the_views(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    app = open_page("views")
+    app = app.select_slider(key="views-size").set_value(96).run()
+    assert any("takes 96 px along" in caption.value for caption in app.caption)
+    app = app.button(key="views-use").click().run()
+    assert not app.exception and size_in_form(app).value == 96
+    app = app.switch_page("pages/views.py").run()
+    assert app.select_slider(key="views-size").value == 96
 
 
 def test_what_is_moved_is_what_pre_train_takes_over(empty_workspace: Path) -> None:

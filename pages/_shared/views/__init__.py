@@ -1,0 +1,1 @@
+"""The parts of the Pre-train page."""
