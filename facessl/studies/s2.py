@@ -44,14 +44,17 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     named = {**shared, "mode": "finetune", "epochs": options.epochs, "label_fraction": options.label_fraction}
     # At a constant rate, for under a schedule that runs out the last epochs are always the best.
     tiny = {"backbone": "tinyvgg", "learning_rate": options.learning_rate, "schedule": "constant"}
+    replaced = {"head": "features"}  # a new last layer on the network itself, as S2: a fitted one would win the race
     for number in range(options.seeds):
         seed = {"seed": options.seed + number}
         pretext = {**shared, **tiny, **seed, "method": "pseudo_labels", "clusters": options.clusters,
                    "clustered": "pixels", "epochs": options.pretext_epochs}  # fmt: skip
         found += [
             Step(f"pretext-{number}", "pretrain", pretext),
-            Step(f"pretrained-{number}", "finetune", {**named, **tiny, **seed, "init": f"@pretext-{number}"}),
-            Step(f"nothing-{number}", "finetune", {**named, **tiny, **seed, "init": "scratch"}),
+            Step(
+                f"pretrained-{number}", "finetune", {**named, **tiny, **seed, **replaced, "init": f"@pretext-{number}"}
+            ),
+            Step(f"nothing-{number}", "finetune", {**named, **tiny, **seed, **replaced, "init": "scratch"}),
         ]
     missing = missing_weights("efficientnet_b0", workspace)
     transfer = {**shared, "backbone": "efficientnet_b0", "init": "imagenet", "seed": options.seed,
