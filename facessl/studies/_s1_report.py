@@ -19,7 +19,6 @@ from facessl.studies._cells import (
     test_row,
     who_wins,
 )
-from facessl.studies._crops import FROM_FACES
 from facessl.studying import Chart, Done, Table
 
 _SIMCLR, _CLASSIFIER = "SimCLR", "ResNet18 “transfer”"
@@ -254,6 +253,8 @@ def _loss(dataset: FaceDataset, done: Mapping[str, Done]) -> list[str]:
 
 def caveats(done: Mapping[str, Done]) -> list[str]:
     """Return what was otherwise than in S1 and could not be helped."""
+    from facessl.studies._crops import FROM_FACES  # with OpenCV, which a form must not wait for
+
     found = []
     if "notebook" in done:
         result = done["notebook"].result
