@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facessl import conducting, runs
-from facessl.config import RECIPES, build
+from facessl import runs
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError
-from facessl.resolve import check
 from facessl.studies import factors
 from facessl.studies._readout import folds, read_out, spanned
+from tests.conftest import run_here
 
 
 def fine() -> None:
@@ -65,15 +64,10 @@ def test_real_photos_are_refused_in_one_sentence(prepared_home: Path) -> None:
 
 
 def test_of_generated_faces_there_is_a_heat_map_with_chance_at_zero(prepared_home: Path) -> None:
-    options = {"models": "nothing", "backbone": "tinyvgg", "image_size": 32}
-    recipe = build(RECIPES["study"], {"preset": "factors", "dataset": "demo", **options})
-    check(recipe, prepared_home)
-    run = runs.create(prepared_home, "study", recipe, title="factors", edits={"demo": 0})
-    try:
-        conducting.conduct(run, prepared_home)
-        report = runs.read_json(run.path / "report.json")
-    finally:
-        runs.delete([run])
+    options: dict[str, object] = {"models": "nothing", "backbone": "tinyvgg", "image_size": 32}
+    run = run_here(prepared_home, "study", edits={"demo": 0}, preset="factors", dataset="demo", **options)
+    report = runs.read_json(run.path / "report.json")
+    runs.delete([run])
     heat = report["charts"][0]
     assert heat["x"] == ["person", *factors.FACTORS]
     assert heat["y"] == ["pixels", "PCA-whitened pixels", "untrained network"]
