@@ -10,12 +10,13 @@ from facessl.runs import ACTIVE, Run
 from pages._shared.backend import studio
 from pages._shared.compare.board import board
 from pages._shared.compare.names import names_of
+from pages._shared.compare.pairs import pairs
 from pages._shared.compare.side import side_by_side
 from pages._shared.compare.studies import studies
 from pages._shared.widgets import choose, empty_state, page_tabs, page_title, pick_dataset
 from pages._shared.words import count, plain
 
-RUNS, STUDIES = "Runs", "Studies"
+RUNS, PAIRS, STUDIES = "Runs", "Pairs", "Studies"
 TABS = "compare-tabs"
 _KINDS = ("pretrain", "finetune")
 
@@ -29,11 +30,17 @@ def main() -> None:
         return
     seen = standing(dataset)
     st.fragment(look_out, run_every=3.0)(dataset, seen)
-    of_runs, of_studies = page_tabs([RUNS, STUDIES], key=TABS, first=STUDIES if "study" in st.query_params else RUNS)
+    of_runs, of_pairs, of_studies = page_tabs(
+        [RUNS, PAIRS, STUDIES], key=TABS, first=STUDIES if "study" in st.query_params else RUNS
+    )
     if of_runs.open:
         st.query_params.pop("study", None)  # what is open is what the link shows
         with of_runs:
             compare_runs(dataset)
+    if of_pairs.open:
+        st.query_params.pop("study", None)
+        with of_pairs:
+            pairs(dataset)
     if of_studies.open:
         with of_studies:
             studies(dataset)
@@ -51,7 +58,7 @@ def follow_link() -> None:
 
 def standing(dataset: FaceDataset) -> list[tuple[str, str, str]]:
     """Return what the page shows of a set's runs and a run started, renamed or ended elsewhere would change."""
-    kinds = (*_KINDS, "study")
+    kinds = (*_KINDS, "study", "evaluate")
     return [(run.id, run.status().state, run.title) for run in studio().runs()
             if run.kind in kinds and run.config["recipe"]["dataset"] == dataset.name]  # fmt: skip
 

@@ -10,6 +10,7 @@ from facessl.figures._curves import accuracy_curves, knn_curve, loss_curve, run_
 from facessl.figures._faces import SPLIT_COLOURS, embedding_map, photos_per_person
 from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
 from facessl.figures._report import report_chart
+from facessl.figures._roc import roc_curves
 from facessl.figures._sets import folder_sizes, histogram, sizes, too_many_for_bars, two_histograms
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "photos_per_person",
     "recall_of_two",
     "report_chart",
+    "roc_curves",
     "run_curve",
     "similarity_bars",
     "sizes",

@@ -9,7 +9,7 @@ from pages._shared.curves import CHART, contact_sheet, finetune_curves, pretrain
 from pages._shared.path import PAGE_OF, PAGE_TITLE, link_to
 from pages._shared.run_panel import progress_share, progress_text, run_log
 from pages._shared.widgets import shown_errors, state_badge
-from pages._shared.words import PLAIN_KNN, count, duration, percent
+from pages._shared.words import PLAIN_KNN, count, duration, percent, plain
 
 WHAT = {
     "prepare": "Photos become faces",
@@ -70,7 +70,7 @@ def stage_head(demo: list[Run], done: bool) -> None:
                 st.rerun()
     for run in lost:
         if error := run.status().error:
-            st.error(f"{run.title}: {error}", icon=":material/error:")
+            st.error(f"{plain(run.title)}: {plain(error)}", icon=":material/error:")
 
 
 def show_step(run: Run) -> None:

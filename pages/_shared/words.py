@@ -38,6 +38,8 @@ LABELS = {
     "crop_min": "Smallest crop",
     "flip": "Mirrored, how often",
     "grey": "Grey, how often",
+    "grid": "Places a side of an embedding",
+    "head": "The classifier reads",
     "hidden_dim": "Width of the head",
     "image_size": "Image side in pixels",
     "init": "Start from",
