@@ -259,10 +259,10 @@ class FinetuneRecipe(TrainRecipe):
     mode: Literal["finetune", "frozen"] = Field(
         "finetune", description="Train the whole network, or only a linear layer on its frozen embeddings."
     )
-    head: Literal["embedding", "features"] = Field(
-        "embedding",
-        description="What the classifier reads: the embedding, on which it begins as a linear probe, or the averaged "
-        "features, where it begins by chance, as is usual from scratch.",
+    head: Literal["auto", "embedding", "features"] = Field(
+        "auto",
+        description="What the classifier of a fine-tuned network reads: the embedding, beginning as a linear probe on "
+        "it, or the averaged features, beginning by chance. auto: the embedding, but from scratch the features.",
     )
     label_fraction: float = Field(
         1.0, gt=0, le=1, description="Share of each person's train labels used (at least one)."
@@ -307,13 +307,16 @@ class FinetuneRecipe(TrainRecipe):
     @classmethod
     def _a_linear_layer_learns_otherwise(cls, given: Any) -> Any:
         """A linear layer on cached features bears larger steps and needs more epochs, which cost it nothing."""
-        if not isinstance(given, dict):
-            return given
-        if given.get("mode") == "frozen":
-            return {"learning_rate": 1e-2, "weight_decay": 1e-3, "epochs": 60, **given, "head": "embedding"}
-        if given.get("init", "scratch") == "scratch":  # there is no embedding yet that a probe could read
-            return {"head": "features", **given}
+        if isinstance(given, dict) and given.get("mode") == "frozen":
+            return {"learning_rate": 1e-2, "weight_decay": 1e-3, "epochs": 60, **given}
         return given
+
+    @property
+    def reads_embedding(self) -> bool:
+        """Whether the classifier is a linear layer on the embedding: of frozen networks always."""
+        if self.mode == "frozen" or self.head != "auto":
+            return self.mode == "frozen" or self.head == "embedding"
+        return self.init != "scratch"  # there is no embedding yet that a probe could read
 
 
 class EmbedRecipe(Recipe):

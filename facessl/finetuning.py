@@ -46,7 +46,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
     encoder = Encoder(
         backbone, recipe.image_size, compute.device, compute.precision, people=tuple(dataset.people),
-        mirror=recipe.mirror, grid=recipe.grid, linear_probe=recipe.head == "embedding",
+        mirror=recipe.mirror, grid=recipe.grid, linear_probe=recipe.reads_embedding,
     )  # fmt: skip
     method: Method
     batches: FaceBatches | FeatureBatches

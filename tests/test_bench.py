@@ -125,7 +125,7 @@ def test_watched_batches_time_the_steps_between_warming_up_and_the_last(monkeypa
     monkeypatch.setattr(_timeline.time, "perf_counter", lambda: clock[0])
 
     class Slow:
-        batch_size, steps, labels, prelude = 2, 5, torch.zeros(2), None
+        faces, batch_size, steps, labels, prelude = 10, 2, 5, torch.zeros(2), None
 
         def __call__(self, epoch: int, step: int) -> "Slow":
             clock[0] += 3

@@ -39,7 +39,7 @@ LABELS = {
     "flip": "Mirrored, how often",
     "grey": "Grey, how often",
     "grid": "Places a side of an embedding",
-    "head": "The classifier reads",
+    "head": "What the classifier reads",
     "hidden_dim": "Width of the head",
     "image_size": "Image side in pixels",
     "init": "Start from",

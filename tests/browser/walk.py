@@ -42,16 +42,20 @@ class Walk:
     def pretrain(self, epochs: int, batch_size: int) -> Run:
         page = self.page
         go_to(page, "Pre-train")
-        if page.get_by_role("tab", name="Start a run").count():
-            page.get_by_role("tab", name="Start a run").click()
+        self._to_the_form()
         set_number(page, "^Epochs", epochs)
         set_number(page, "^Batch size", batch_size)
         return self._start("pretrain", "Start pre-training")
 
     def finetune(self, epochs: int) -> Run:
         go_to(self.page, "Fine-tune")
+        self._to_the_form()
         set_number(self.page, "^Epochs", epochs)
         return self._start("finetune", "Start")
+
+    def _to_the_form(self) -> None:
+        if self.page.get_by_role("tab", name="Start a run").count():
+            self.page.get_by_role("tab", name="Start a run").click()
 
     def embed(self) -> Run:
         go_to(self.page, "Embeddings")

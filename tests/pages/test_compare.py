@@ -58,9 +58,9 @@ def test_knn_on_val_is_a_table_of_its_own(two_runs: Path) -> None:
 def test_only_settings_that_differ_are_listed(two_runs: Path) -> None:
     app = open_page("compare")
     listed = app.dataframe[2].value
-    assert listed["Setting"].tolist() == [label("init"), label("learning_rate"), label("head"), label("label_fraction")]
-    assert listed["All labels"].tolist() == ["SimCLR of the tests", "0.001", "embedding", "1"]
-    assert listed["A quarter"].tolist() == ["scratch", "0.0003", "features", "0.25"]
+    assert listed["Setting"].tolist() == [label("init"), label("learning_rate"), label("label_fraction")]
+    assert listed["All labels"].tolist() == ["SimCLR of the tests", "0.001", "1"]
+    assert listed["A quarter"].tolist() == ["scratch", "0.0003", "0.25"]
 
 
 def test_csv_has_every_score_with_the_settings_of_its_run(two_runs: Path) -> None:
@@ -80,7 +80,7 @@ def test_csv_has_every_score_with_the_settings_of_its_run(two_runs: Path) -> Non
 def test_trained_runs_of_the_studio_are_shown(trained_workspace: Path) -> None:
     app = open_page("compare")
     assert not app.exception
-    assert "a finetune of the tests" in app.dataframe[0].value["What"].tolist()
+    assert any(name.startswith("a finetune of the tests") for name in app.dataframe[0].value["What"])
 
 
 def test_the_first_sentence_says_who_wins_and_whether_that_can_be_chance(two_runs: Path) -> None:

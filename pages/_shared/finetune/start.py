@@ -31,7 +31,7 @@ PARTS, NAMES, STOP, OPTIMISER, VIEWS, MACHINE, REST = (
     "Views", "Device, precision and processes", "Faces, figures and seed",
 )  # fmt: skip
 GROUPS: dict[str, tuple[str, ...]] = {
-    PARTS: ("layer_decay", "freeze_stages"),
+    PARTS: ("head", "layer_decay", "freeze_stages"),
     NAMES: ("class_weights", "label_smoothing"),
     STOP: ("patience",),
     OPTIMISER: ("optimizer", "weight_decay", "schedule", "warm_up", "clip_norm", "accumulate"),
@@ -47,7 +47,7 @@ _SAYS = {
     STOP: "It can end when validation photos have not gone better for a while; the best epoch's weights are kept.",
     VIEWS: "The Views page shows what these do to a face.",
 }
-_WHOLE_ONLY = (PARTS, VIEWS)  # groups that say nothing to a linear layer on frozen features
+_WHOLE_ONLY = (PARTS, VIEWS)  # groups that say nothing to a linear layer on frozen embeddings
 
 
 def start_run(dataset: FaceDataset, watch: tuple[str, str]) -> None:
