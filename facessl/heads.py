@@ -19,9 +19,6 @@ class OnEmbedding(nn.Module):
     The whitening stays as it was fitted: it only says in which units the classifier reads.
     """
 
-    mean: Tensor | None
-    matrix: Tensor | None
-
     def __init__(self, encoder: "Encoder", width: int) -> None:
         """Take the encoder's backbone and whitening; its embeddings have ``width`` numbers."""
         super().__init__()
@@ -29,9 +26,11 @@ class OnEmbedding(nn.Module):
         self.feature_dim = width
         self._described = encoder.described
         white = encoder.whitening
-        for name in ("mean", "matrix"):
-            values = None if white is None else torch.from_numpy(getattr(white, name)).to(encoder.device.kind)
-            self.register_buffer(name, values, persistent=False)
+        # No buffers: they never change, so that no step has to keep them and no state holds them.
+        self._white: tuple[Tensor, Tensor] | None = None
+        if white is not None:
+            mean, matrix = (torch.from_numpy(part).to(encoder.device.kind) for part in (white.mean, white.matrix))
+            self._white = mean, matrix
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return what the classifier reads of inputs (N, 3, S, S), shape (N, width) float32."""
@@ -39,8 +38,9 @@ class OnEmbedding(nn.Module):
         # Small directions are made large here: a coarse number format would make noise of them.
         with torch.autocast(inputs.device.type, enabled=False):
             rows = rows.float()
-            if self.mean is not None and self.matrix is not None:
-                rows = (rows - self.mean) @ self.matrix.T
+            if self._white is not None:
+                mean, matrix = self._white
+                rows = (rows - mean) @ matrix.T
             return functional.normalize(rows) * self.feature_dim**0.5
 
 

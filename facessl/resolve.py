@@ -6,7 +6,7 @@ What cannot work is refused now, in a sentence, and not by a run that fails late
 from pathlib import Path
 from typing import Any
 
-from facessl import config, dataset, devices, pairs, preparation, registry, runs
+from facessl import config, dataset, devices, distributed, pairs, preparation, registry, runs
 from facessl.config import (
     DetectorsRecipe,
     EmbedRecipe,
@@ -103,6 +103,7 @@ def check(recipe: Recipe, workspace: Path) -> None:
 
 
 def _check_device(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
+    _check_processes(recipe)
     if recipe.device in ("auto", "cpu"):
         return
     devices.pick(recipe.device)  # says what there is instead
@@ -112,6 +113,17 @@ def _check_device(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
         raise RecipeError(f"This machine has no {recipe.device}; choose auto, or cuda:0 up to cuda:{count - 1}.")
     if (processes := getattr(recipe, "processes", 1)) > 1:
         raise RecipeError(f"{processes} processes need as many GPUs and not {recipe.device} alone; choose cuda.")
+
+
+def _check_processes(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
+    processes = getattr(recipe, "processes", 1)
+    # Under torchrun they may be on other machines, whose GPUs nobody can count here.
+    if processes == 1 or ":" in recipe.device or distributed.launched().size > 1:
+        return
+    if devices.pick(recipe.device).kind == "cuda" and processes > (count := len(devices.gpus())):
+        raise RecipeError(
+            f"Each process needs a GPU of its own, and this machine has {count}; choose {count} of them, or device cpu."
+        )
 
 
 def sets_of(recipe: Recipe) -> tuple[str, ...]:

@@ -99,8 +99,9 @@ EVERYTHING = {
     "label_smoothing": {"label_smoothing": 0.2},
     "patience": {"patience": 2, "epochs": 4},
     "patience frozen": {"patience": 2, "epochs": 4, "mode": "frozen"},
+    "head": {"head": "embedding"},
     "all": {
-        "layer_decay": 0.7, "freeze_stages": 1, "class_weights": "balanced", "label_smoothing": 0.1, "patience": 3,
+        "head": "embedding", "layer_decay": 0.7, "freeze_stages": 1, "class_weights": "balanced", "label_smoothing": 0.1, "patience": 3,
         "accumulate": 2, "optimizer": "adamw",
     },
 }  # fmt: skip

@@ -27,6 +27,8 @@ def test_the_network_up_to_its_embedding_is_the_encoders_and_learns(whitened: bo
     found.square().sum(0)[0].backward()
     assert all(p.grad is not None for name, p in encoder.backbone.named_parameters() if name.startswith("layer2"))
     assert {name.split(".")[0] for name in network.state_dict()} == {"backbone"}
+    # A run stopped in the middle of a step saves its buffers as they were before it, and must find them again.
+    assert dict(network.named_buffers()).keys() <= network.state_dict().keys()
 
 
 @pytest.mark.parametrize("people", [2, 3])

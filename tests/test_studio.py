@@ -79,6 +79,11 @@ def test_one_of_several_gpus_can_be_asked_for_if_it_is_there(studio: Studio, mon
         return resolve.resolve("pretrain", {"dataset": "tiny", **settings}, studio.workspace)
 
     assert resolved(device="cuda:1").device == "cuda:1"
+    assert resolved(processes=2).processes == 2
+    for device in ("auto", "cuda"):
+        with pytest.raises(RecipeError, match=r"Each process needs a GPU .* this machine has 2; choose 2 of them"):
+            resolved(processes=3, device=device)
+    assert resolved(processes=3, device="cpu").processes == 3
     with pytest.raises(RecipeError, match=r"no cuda:2; choose auto, or cuda:0 up to cuda:1"):
         resolved(device="cuda:2")
     with pytest.raises(RecipeError, match="2 processes need as many GPUs"):
