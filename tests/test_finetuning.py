@@ -101,7 +101,8 @@ EVERYTHING = {
     "patience frozen": {"patience": 2, "epochs": 4, "mode": "frozen"},
     "head": {"head": "embedding"},
     "all": {
-        "head": "embedding", "layer_decay": 0.7, "freeze_stages": 1, "class_weights": "balanced", "label_smoothing": 0.1, "patience": 3,
+        "head": "embedding",
+        "layer_decay": 0.7, "freeze_stages": 1, "class_weights": "balanced", "label_smoothing": 0.1, "patience": 3,
         "accumulate": 2, "optimizer": "adamw",
     },
 }  # fmt: skip
