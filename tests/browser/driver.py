@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def served(home: Path) -> Iterator[str]:
         server = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "FACESSL_PHOTO_ROOTS": "/", "FACESSL_HOME": str(home)},
+            env={**os.environ, "FACESSL_PHOTO_ROOTS": "/", "FACESSL_HOME": str(home), "PYTHONFAULTHANDLER": "1"},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -58,7 +59,12 @@ def served(home: Path) -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.send_signal(signal.SIGABRT)  # it then says where each of its threads is
+            server.wait(20)
+            raise AssertionError((home / "server.txt").read_text()) from None
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Which faces are like which, found in the background: for a large set it takes minutes, and no page waits so long."""
 
 import hashlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,7 @@ from facessl.dataset import FaceDataset
 from facessl.runs import Run
 from facessl.suspects import Near
 from pages._shared.backend import studio
+from pages._shared.background import Background
 from pages._shared.data.corrections import REDRAWN
 from pages._shared.widgets import run_name
 from pages._shared.words import count, percent
@@ -43,9 +44,9 @@ class Neighbourhood(NamedTuple):
 
 
 @st.cache_resource(show_spinner=False)
-def _thread() -> ThreadPoolExecutor:
+def _thread() -> Background:
     # Two, so that a small set need not wait for a large one; what waits for another's result was asked for after it.
-    return ThreadPoolExecutor(2, thread_name_prefix="compare")
+    return Background(2, "compare")
 
 
 # -- by what -----------------------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ def _vectors(workspace: str, name: str, created: str, by: str) -> Work:
             return suspects.pixel_vectors(dataset.faces, dataset.rows(), work.done)
         return studio().embedding(by).embeddings
 
-    work.future = _thread().submit(look)  # type: ignore[assignment]
+    work.future = _thread().submit(look)
     return work
 
 
@@ -127,7 +128,7 @@ def _neighbourhood(workspace: str, name: str, created: str, by: str, named: str)
             return Neighbourhood(everybody, everybody)
         return Neighbourhood(everybody, suspects.near(rows, people, lambda share: work.done((1 + share) / 2)))
 
-    work.future = _thread().submit(compare)  # type: ignore[assignment]
+    work.future = _thread().submit(compare)
     return work
 
 

@@ -1,7 +1,7 @@
 """Where in a face the network looked: computed in the background, and kept by the studio."""
 
 import html
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import numpy as np
 import streamlit as st
@@ -11,6 +11,7 @@ from facessl.errors import FaceSSLError
 from facessl.runs import Run
 from facessl.studio import Studio
 from pages._shared.backend import studio
+from pages._shared.background import Background
 from pages._shared.widgets import jpeg_uri
 from pages._shared.words import plain
 
@@ -72,8 +73,8 @@ def _looking(workspace: str, run_id: str, changed: int, asked: Asked) -> "Future
 
 
 @st.cache_resource(show_spinner=False)
-def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="explain")
+def _thread() -> Background:
+    return Background(1, "explain")
 
 
 def _look(there: Studio, run_id: str, asked: Asked) -> None:
