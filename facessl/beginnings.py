@@ -11,7 +11,7 @@ from facessl.config import TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder, build_backbone
-from facessl.runs import Run
+from facessl.run import Run
 
 
 def starting_backbone(recipe: TrainRecipe, workspace: Path) -> torch.nn.Module:

@@ -18,7 +18,7 @@ from safetensors import torch as safetensors_torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from facessl import runs
+from facessl import files
 from facessl.errors import ModelError
 
 
@@ -32,7 +32,7 @@ def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -
     content = safetensors_torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     with _replacing(folder / "model.safetensors") as file:
         file.write(content)
-    runs.write_json(folder / "model.json", card)
+    files.write_json(folder / "model.json", card)
 
 
 def load_model(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -42,7 +42,7 @@ def load_model(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ModelError: There is no model, or its file was damaged.
     """
     try:
-        card = runs.read_json(folder / "model.json")
+        card = files.read_json(folder / "model.json")
         return load_file(folder / "model.safetensors"), card
     except FileNotFoundError:
         raise ModelError(f"{folder.name} has no trained model; pre-train or fine-tune one first.") from None

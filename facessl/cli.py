@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from facessl import bench, config, devices, distributed, registry, runs
+from facessl import bench, config, devices, distributed, registry, states
 from facessl.config import DemoRecipe, Recipe, ViewRecipe, default_workspace
 from facessl.distributed import World
 from facessl.errors import FaceSSLError, ImageError, RecipeError, RunError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 
 _POLL_SECONDS = 0.3
@@ -82,7 +82,7 @@ def _views_of(run: Run) -> dict[str, Any]:
 
 
 def _list_runs(studio: Studio) -> list[dict[str, Any]]:
-    return [_summary(run) for run in studio.runs() if run.kind not in runs.PASSING]
+    return [_summary(run) for run in studio.runs() if run.kind not in states.PASSING]
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _resume(studio: Studio, *, run: str, detach: bool, **changes: Any) -> dict[s
 
 def _stop(studio: Studio, *, run: str) -> dict[str, Any]:
     found = studio.run(run)
-    if found.status().state not in runs.ACTIVE:
+    if found.status().state not in states.ACTIVE:
         raise RunError(f"{found.id} is not running (it is {found.status().state}), so there is nothing to stop.")
     studio.stop(found.id)
     while found.is_alive():
@@ -238,7 +238,7 @@ def _follow(run: Run) -> dict[str, Any]:
             if step != said:
                 print(_progress_line(status), file=sys.stderr, flush=True)
                 said = step
-            if status.state not in runs.ACTIVE:
+            if status.state not in states.ACTIVE:
                 break
             time.sleep(_POLL_SECONDS)
         except KeyboardInterrupt:
@@ -254,7 +254,7 @@ def _follow(run: Run) -> dict[str, Any]:
     return result
 
 
-def _progress_line(status: runs.Status) -> str:
+def _progress_line(status: states.Status) -> str:
     parts = [f"{status.state}: {status.message}"]
     if status.steps:
         parts.append(f"{status.step * 100 // status.steps} %")
@@ -299,7 +299,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     resume = add("resume", "take a stopped, failed or interrupted run up again", _resume)
     resume.add_argument("run", metavar="RUN")
     resume.add_argument("--detach", action="store_true", help="return at once and let it run")
-    for name in runs.CHANGEABLE:
+    for name in states.CHANGEABLE:
         _add_flag(resume, name, config.TrainRecipe.model_fields[name], "")
     add("pause", "let a run wait where it is, until it is resumed", _pause).add_argument("run", metavar="RUN")
     add("queue", "list who works and who waits; a paused run keeps its place", _queue)

@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-from facessl import devices, jobs, registry, resolve, runs, turns
+from facessl import devices, files, jobs, registry, resolve, runs, states, turns
 from facessl.config import Recipe, StudyRecipe
 from facessl.dataset import FaceDataset, open_dataset, open_for
 from facessl.errors import RunError, Stopped
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studying import Done, Report, Step, needs
 
 _POLL_SECONDS = 0.2
@@ -85,7 +85,7 @@ class _Study:
         missing = list(dict.fromkeys([*said.missing, *without.values()]))
         made = {done.key: done.run.id for done in self.done.values() if done.run is not None}
         content = {**said.as_dict(), "missing": missing, "runs": made}
-        runs.write_json(self.run.path / "report.json", content)
+        files.write_json(self.run.path / "report.json", content)
         return content
 
     def take(self, step: Step) -> Done:
@@ -153,7 +153,7 @@ class _Study:
             self._watch(child)
         if not child.is_alive() and child.status().state != "finished":
             self._start(child)
-        while child.status().state in runs.ACTIVE or child.has_died():
+        while child.status().state in states.ACTIVE or child.has_died():
             if child.has_died():
                 jobs.revive(self.workspace)  # nobody else may be there to do so
             self._watch(child)
@@ -190,15 +190,15 @@ class _Study:
         """Return what the plug-in makes of a step, or made of it in an earlier attempt."""
         asked = json.loads(json.dumps({name: self._meant(value) for name, value in step.settings.items()}))
         path = self.run.path / "inside" / f"{quote(step.key, safe=' ')}.json"
-        if path.exists() and (kept := runs.read_json(path))["settings"] == asked:
+        if path.exists() and (kept := files.read_json(path))["settings"] == asked:
             return dict(kept["result"])
         queues = devices.queues(getattr(self.options, "device", "auto"))
         with turns.turn(self.workspace, self.run, queues) as taken, devices.visible(taken):
             self.run.say(f"{self.place}: {step.key}.")
             result = self.plugin.inside(step.key, asked, self.dataset, self.options, self.run, self.workspace)
         path.parent.mkdir(exist_ok=True)
-        runs.write_json(path, {"settings": asked, "result": result})
-        return dict(runs.read_json(path)["result"])  # the same as after a resume, whatever JSON makes of it
+        files.write_json(path, {"settings": asked, "result": result})
+        return dict(files.read_json(path)["result"])  # the same as after a resume, whatever JSON makes of it
 
 
 def _as_made(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,5 +216,5 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_whole(run: Run) -> bool:
     """Return whether a finished run still has what others need of it."""
-    learns = run.kind in runs.PAUSABLE
+    learns = run.kind in states.PAUSABLE
     return (run.path / "result.json").exists() and (not learns or (run.path / "model.json").exists())

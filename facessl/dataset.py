@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import edits, runs
+from facessl import edits, files
 from facessl.edits import Edit
 from facessl.errors import DatasetError
-from facessl.runs import Run
+from facessl.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class FaceDataset:
     @cached_property
     def info(self) -> dict[str, Any]:
         """Return recipe, counts, people, version, notes, created."""
-        return runs.read_json(self.path / "dataset.json")
+        return files.read_json(self.path / "dataset.json")
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from facessl import config, jobs, runs
 from facessl.config import DemoRecipe, Recipe
-from facessl.runs import Run
+from facessl.run import Run
 
 _GROUP = "demo-"
 # On faces of 40 px the fourth stage sees two by two points and takes half of the time; without it, and with the epochs

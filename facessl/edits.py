@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from facessl import runs
+from facessl import files
 from facessl.errors import DatasetError
 from facessl.sources import tidy_name
 
@@ -75,7 +75,7 @@ def append(folder: Path, table: "pd.DataFrame", action: Action, **what: Any) -> 
     Raises:
         DatasetError: There is no such person, photo or edit, or the new name is empty or too long.
     """
-    row = {"action": action, "when": runs.now(), **what}
+    row = {"action": action, "when": files.now(), **what}
     if "to" in row:
         row["to"] = tidy_name(row["to"])  # as folders are read
     _check(Edit(id=0, **row), table, read(folder))

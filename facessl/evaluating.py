@@ -13,7 +13,7 @@ from facessl.dataset import FaceDataset, open_for
 from facessl.errors import ModelError
 from facessl.models import Model
 from facessl.pairs import Protocol
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.verification import Fold
 
 _PLAIN = ("pixels", "pixels-whitened", "untrained", "imagenet")

@@ -18,7 +18,7 @@ from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 from facessl.methods import Method
-from facessl.runs import Run
+from facessl.run import Run
 
 _WATCHED_FACES = 1024  # train accuracy is measured on so many unchanged faces at most
 

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from facessl import runs
+from facessl import files, revision, runs, states
 from facessl.errors import FaceSSLError, RunError, Stopped
-from facessl.runs import Run, Status
+from facessl.run import Run
+from facessl.states import Status
 
 _LOCK_FD = "FACESSL_LOCK_FD"
 _HELPER = "FACESSL_HELPER"
@@ -41,7 +42,7 @@ def start(workspace: Path, run: Run, *, changes: Mapping[str, Any] | None = None
     Args:
         workspace: Where the run is.
         run: A run that nobody works on.
-        changes: Settings that the run goes on with, see ``Run.revise``. A finished run goes on when they ask for
+        changes: Settings that the run goes on with, see ``revision.revise``. A finished run goes on when they ask for
             more epochs than it has.
 
     Raises:
@@ -50,11 +51,11 @@ def start(workspace: Path, run: Run, *, changes: Mapping[str, Any] | None = None
     with _taken(run) as lock:
         left = run.written()
         if changes:
-            run.revise(changes)
+            revision.revise(run, changes)
         elif left.state == "finished" and not run.wants_more():
-            more = " ask for more epochs (--epochs) to go on, or" if run.kind in runs.PAUSABLE else ""
+            more = " ask for more epochs (--epochs) to go on, or" if run.kind in states.PAUSABLE else ""
             raise RunError(f"{run.id} is finished;{more} start a new run to change something.")
-        if left.state in runs.ACTIVE and not changes:  # with other settings it may fare better
+        if left.state in states.ACTIVE and not changes:  # with other settings it may fare better
             run.count_death(left)  # nobody else saw it
         run.clear_pause()
         _spawn(workspace, run, lock, notice="")
@@ -78,10 +79,10 @@ def _revive(workspace: Path, run: Run) -> bool:
     try:
         with _taken(run, tries=1) as lock:
             left = run.written()
-            if left.state not in runs.ACTIVE:
+            if left.state not in states.ACTIVE:
                 return False
             if run.stop_requested():
-                _settle(run, left, state="stopped", message=runs.STOPPED)
+                _settle(run, left, state="stopped", message=states.STOPPED)
                 return False
             if lost := _failed_parent(workspace, run):
                 _settle(run, left, state="stopped", message=f"Waits for {lost.title}, which did not finish.")
@@ -101,12 +102,12 @@ def _revive(workspace: Path, run: Run) -> bool:
 
 def _settle(run: Run, left: Status, **how: str) -> None:
     """Write the last word for a worker that can no longer do so."""
-    run.update(**how, seconds=left.seconds, counted_at=None, seconds_left=None, finished=runs.now())
+    run.update(**how, seconds=left.seconds, counted_at=None, seconds_left=None, finished=files.now())
 
 
 def _failed_parent(workspace: Path, run: Run) -> Run | None:
     for parent in _parents(workspace, run):
-        if parent.status().state in runs.RESUMABLE and not parent.has_died():
+        if parent.status().state in states.RESUMABLE and not parent.has_died():
             return parent
     return None
 
@@ -176,7 +177,7 @@ def held(run: Run) -> Iterator[None]:
     os.set_inheritable(lock, False)  # helpers of the worker must not keep a dead run looking alive
     try:
         _lock(run, lock)
-        runs.sweep(run)
+        files.sweep(run.path)
         yield
     finally:
         os.close(lock)
@@ -212,7 +213,7 @@ def _attend(run: Run, own_process: bool, done: threading.Event) -> None:
             if _breakable.is_set() or now - stopped_at >= _GRACE_SECONDS:
                 for save in list(_saved_first):
                     save()
-                end_at_once(run, state="stopped", message=runs.STOPPED)
+                end_at_once(run, state="stopped", message=states.STOPPED)
         if now - beaten_at >= _BEAT_SECONDS:
             beaten_at = now
             with contextlib.suppress(OSError):  # the work meets the same disk, and says what is wrong with it
@@ -253,7 +254,7 @@ def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoRet
     with contextlib.suppress(OSError):  # a disk that cannot be written on cannot keep the process alive
         run.log(error or message)
         run.last_word(
-            state=state, message=message, error=error, seconds_left=None, counted_at=None, finished=runs.now()
+            state=state, message=message, error=error, seconds_left=None, counted_at=None, finished=files.now()
         )
     _leave()
 
@@ -352,7 +353,7 @@ def wait_for_parents(workspace: Path, run: Run) -> None:
         while True:
             died = parent.has_died()
             status = parent.status()
-            if not died and status.state not in runs.ACTIVE:
+            if not died and status.state not in states.ACTIVE:
                 break
             run.check_stop()
             run.say(f"Waiting for: {parent.title}{', whose process ended; resume it' if died else ''}.")

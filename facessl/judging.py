@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import baselines, checkpoints, evaluation, runs, whitening
+from facessl import baselines, checkpoints, evaluation, files, whitening
 from facessl.baselines import BaselineScore
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
@@ -14,7 +14,7 @@ from facessl.devices import Compute
 from facessl.encoder import Encoder, build_backbone
 from facessl.errors import DatasetError
 from facessl.pretraining import model_card
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.whitening import Whitening
 
 _PLAIN_SIDE = 64  # pixels; more help none of the plain methods, and cost them minutes
@@ -46,7 +46,7 @@ def judge(
     judged = evaluation.classification(labels, logits, dataset.people)
     confusion, report = judged.pop("confusion"), judged.pop("report")
     plain = [vars(row) for row in _plain_rows(recipe, dataset, rows, test, compute)]
-    runs.write_json(run.path / "report.json", {
+    files.write_json(run.path / "report.json", {
         "people": dataset.people, "report": report, "confusion": confusion, "baselines": plain,
         "intervals": "95 %, Wilson",
     })  # fmt: skip

@@ -11,7 +11,7 @@ from facessl.dataset import FaceDataset, open_for
 from facessl.encoder import build_backbone
 from facessl.errors import DatasetError, RunError
 from facessl.finetuning import labelled_share
-from facessl.runs import Run
+from facessl.run import Run
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from facessl import runs
+from facessl import files
 from facessl.config import ViewRecipe, explain
 from facessl.errors import RecipeError
 from facessl.views import PRESETS
@@ -54,7 +54,7 @@ def save(workspace: Path, name: str, recipe: ViewRecipe, *, replace: bool = Fals
     if path.exists() and not replace:
         raise RecipeError(f"There is a preset called {name!r} already; take another name, or replace it on purpose.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    runs.write_json(path, recipe.model_dump())
+    files.write_json(path, recipe.model_dump())
     return name
 
 

@@ -14,10 +14,10 @@ from facessl import (
     beginnings,
     checkpoints,
     distributed,
+    files,
     jobs,
     metrics,
     registry,
-    runs,
     training,
     views,
     whitening,
@@ -31,7 +31,7 @@ from facessl.distributed import World
 from facessl.encoder import Encoder, unit_rows
 from facessl.errors import DatasetError
 from facessl.methods import Material, Method
-from facessl.runs import Run
+from facessl.run import Run
 
 _GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
 # Pixels are strongest so: of LFW's and of generated faces, 24, 32 and 48 px were alike, and more directions better.
@@ -297,6 +297,6 @@ def model_card(
         "precision": compute.precision,
         "threads": compute.threads,
         "torch": torch.__version__,
-        "created": runs.now(),
+        "created": files.now(),
         "metrics": figures,
     }

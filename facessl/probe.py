@@ -19,7 +19,7 @@ from facessl.batches import Batch, FaceBatches
 from facessl.config import ProbeRecipe
 from facessl.devices import Compute
 from facessl.pretraining import Watch
-from facessl.runs import Run
+from facessl.run import Run
 
 _LOOKED_AT = 128  # faces on which the look at the end of an epoch is timed
 

@@ -6,7 +6,7 @@ What cannot work is refused now, in a sentence, and not by a run that fails late
 from pathlib import Path
 from typing import Any
 
-from facessl import config, dataset, devices, distributed, pairs, preparation, registry, runs
+from facessl import config, dataset, devices, distributed, pairs, preparation, registry, run, runs
 from facessl.config import (
     DetectorsRecipe,
     EmbedRecipe,
@@ -153,7 +153,7 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
     return f"{what} of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
 
 
-def _take_from(parent: runs.Run, kind: str, settings: dict[str, Any]) -> None:
+def _take_from(parent: run.Run, kind: str, settings: dict[str, Any]) -> None:
     """Fill in what a network brings along; refuse what contradicts it."""
     own = parent.config["recipe"]
     # Pre-training may go on at another size; a classifier reads faces as its network learnt to read them.

@@ -10,7 +10,7 @@ import numpy as np
 from facessl import pretraining, registry, views
 from facessl.config import PretrainRecipe
 from facessl.dataset import open_for
-from facessl.runs import Run
+from facessl.run import Run
 
 
 def first_views(run: Run, workspace: Path, epoch: int, count: int) -> list[np.ndarray]:

@@ -15,7 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import config, dataset, demo, edits, jobs, preparation, presets, registry, resolve, runs, turns
+from facessl import (
+    config,
+    dataset,
+    demo,
+    edits,
+    jobs,
+    preparation,
+    presets,
+    registry,
+    resolve,
+    revision,
+    runs,
+    states,
+    turns,
+)
 from facessl.config import DemoRecipe, ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
@@ -23,7 +37,7 @@ from facessl.edits import Action
 from facessl.errors import FaceSSLError, RunError
 from facessl.kept import Kept
 from facessl.preparation import PhotoReader
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.turns import Place
 
 _WATCH_SECONDS = 2.0
@@ -169,7 +183,7 @@ class Studio:
 
     def active(self) -> list[Run]:
         """Return the runs that are queued, running, paused or stopping, oldest first."""
-        return [run for run in reversed(self.runs()) if run.status().state in runs.ACTIVE]
+        return [run for run in reversed(self.runs()) if run.status().state in states.ACTIVE]
 
     def start(self, kind: str, settings: dict[str, Any]) -> Run:
         """Check the settings, make a run of this kind and start its worker.
@@ -201,7 +215,7 @@ class Studio:
             FaceSSLError: The settings cannot work here; nothing was made.
         """
         recipe = resolve.resolve("pretrain", settings, self.workspace)
-        older = [run for run in self.runs("probe")[_PROBES_KEPT - 1 :] if run.status().state not in runs.ACTIVE]
+        older = [run for run in self.runs("probe")[_PROBES_KEPT - 1 :] if run.status().state not in states.ACTIVE]
         runs.delete(older)
         probe = config.build(config.ProbeRecipe, recipe.model_dump())
         title = resolve.title_of(probe, {})
@@ -232,7 +246,7 @@ class Studio:
             RunError: It is not running, or its kind cannot wait.
         """
         run = self.run(run_id)
-        if run.kind not in runs.PAUSABLE:
+        if run.kind not in states.PAUSABLE:
             raise RunError("Only pre-training and fine-tuning can be paused; stop this, and resume it later.")
         state = run.status().state
         if state not in ("running", "paused"):
@@ -253,10 +267,10 @@ class Studio:
             run.clear_pause()
             return run
         if changes:
-            resolve.check(run.revised(changes), self.workspace)
+            resolve.check(revision.checked(run, changes), self.workspace)
         jobs.start(self.workspace, run, changes=changes)
         for waiting in reversed(self.runs()):
-            if run.id in waiting.config["after"] and waiting.status().state in runs.RESUMABLE:
+            if run.id in waiting.config["after"] and waiting.status().state in states.RESUMABLE:
                 self.resume(waiting.id)
         return run
 
@@ -286,7 +300,7 @@ class Studio:
         """
         run = self.run(run_id)
         users = self.dependants(run.id)
-        lasting = [user for user in users if user.kind not in runs.PASSING]
+        lasting = [user for user in users if user.kind not in states.PASSING]
         if lasting and not with_dependants:
             user = f"“{lasting[-1].title}” ({lasting[-1].id})"
             raise RunError(f"{user} builds on this run; delete that first, or both together (--with-dependants).")

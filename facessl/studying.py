@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from facessl.runs import Run
+from facessl.run import Run
 
 StepKind = Literal["pretrain", "finetune", "embed", "evaluate", "inside"]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from facessl.errors import RunError, Stopped
-from facessl.runs import Run, Status
+from facessl.run import Run
+from facessl.states import Status
 
 
 class Onlooker(Run):

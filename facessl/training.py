@@ -17,7 +17,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from facessl import checkpoints, jobs, optimisers, runs
+from facessl import checkpoints, jobs, optimisers, states
 from facessl.batches import Batch, Batches
 from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
@@ -25,7 +25,7 @@ from facessl.distributed import ALONE, World
 from facessl.encoder import autocast
 from facessl.errors import RunError, Stopped
 from facessl.methods import Method
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.stopping import BestEpoch
 
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
@@ -268,7 +268,7 @@ class _Loop:
         start = time.monotonic()
         self.save()
         if asked == "stop":
-            raise Stopped(runs.STOPPED)
+            raise Stopped(states.STOPPED)
         if self.world.first:
             self.run.wait_while_paused()
         self.world.agree(None)
@@ -349,7 +349,7 @@ class _Loop:
         if bad < 0:
             return
         epoch, step = divmod(bad, self.batches.steps)
-        how = "try it" if self.run.kind in runs.PASSING else "resume it"
+        how = "try it" if self.run.kind in states.PASSING else "resume it"
         raise RunError(
             f"The loss is no number since epoch {epoch + 1}, step {step + 1}; "
             f"{how} with a learning rate below {self.recipe.learning_rate:g}, with clip_norm 1, or in fp32."

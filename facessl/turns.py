@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from facessl.runs import Run
+from facessl.run import Run
 
 _POLL_SECONDS = 0.2
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from facessl import devices, distributed, jobs, runs, together, turns
+from facessl import devices, distributed, files, jobs, runs, states, together, turns
 from facessl.config import EmbedRecipe, FinetuneRecipe
 from facessl.dataset import open_for
 from facessl.errors import FaceSSLError, Stopped
-from facessl.runs import Run
+from facessl.run import Run, timed
 
 # One lucky photo makes a stranger somebody; at the same false-accept rate, the mean over a person's three most similar
 # photos named 52 % of the known instead of 19 % (docs/LOG.md, 2026-11-22).
@@ -46,7 +46,7 @@ def take_part(workspace: Path, run_id: str) -> None:
         with jobs.helping(run):
             if world.first:
                 with _ends_told(run):
-                    runs.write_json(run.path / "result.json", _WORK[run.kind](run, workspace))
+                    files.write_json(run.path / "result.json", _WORK[run.kind](run, workspace))
             else:
                 with contextlib.suppress(Stopped):
                     _WORK[run.kind](together.Onlooker(run.path), workspace)
@@ -75,20 +75,20 @@ def _in_turn(run: Run, workspace: Path) -> None:
     jobs.wait_for_parents(workspace, run)
     recipe = run.config["recipe"]
     with _place(run, workspace):
-        run.update(state="running", message="Starting.", started=runs.now())
+        run.update(state="running", message="Starting.", started=files.now())
         run.log(f"Attempt {run.written().attempts} begins.")
-        with runs.timed(run):
+        with timed(run):
             result = _carried_out(run, workspace, recipe.get("processes", 1))
         result["seconds"] = run.written().seconds
-        runs.write_json(run.path / "result.json", result)
+        files.write_json(run.path / "result.json", result)
         run.log("Finished.")
-        run.update(state="finished", message="Finished.", seconds_left=0.0, finished=runs.now())
+        run.update(state="finished", message="Finished.", seconds_left=0.0, finished=files.now())
 
 
 @contextlib.contextmanager
 def _place(run: Run, workspace: Path) -> Iterator[None]:
-    """Wait for the run's turn, and keep it while inside; see ``runs.PLACELESS`` for those that need none."""
-    if run.kind in runs.PLACELESS:
+    """Wait for the run's turn, and keep it while inside; see ``states.PLACELESS`` for those that need none."""
+    if run.kind in states.PLACELESS:
         yield
         return
     recipe = run.config["recipe"]
@@ -103,7 +103,7 @@ def _carried_out(run: Run, workspace: Path, processes: int) -> dict[str, Any]:
     (run.path / "result.json").unlink(missing_ok=True)
     with jobs.with_helpers():
         together.launch(workspace, run, processes)
-    return runs.read_json(run.path / "result.json")
+    return files.read_json(run.path / "result.json")
 
 
 def _what_failed(error: Exception) -> str:
@@ -129,7 +129,7 @@ def _fail(run: Run, sentence: str) -> None:
 def _end(run: Run, **how: str) -> None:
     jobs.give_room_back(run)  # the disk may be full
     run.log(how.get("error") or how["message"])
-    run.update(**how, seconds_left=None, counted_at=None, finished=runs.now())
+    run.update(**how, seconds_left=None, counted_at=None, finished=files.now())
 
 
 def _prepare(run: Run, workspace: Path) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import streamlit as st
 
 from facessl.dataset import FaceDataset
 from facessl.errors import RunError
-from facessl.runs import ACTIVE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.backend import studio
 from pages._shared.compare.board import board
 from pages._shared.compare.names import names_of

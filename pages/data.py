@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from facessl.runs import ACTIVE, RESUMABLE
+from facessl.states import ACTIVE, RESUMABLE
 from pages._shared.backend import studio
 from pages._shared.curves import contact_sheet
 from pages._shared.dataset_view import VIEWS

@@ -9,7 +9,7 @@ import streamlit as st
 
 from facessl.config import EmbedRecipe
 from facessl.dataset import SPLITS, FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.face_browser import UNNAMED, grid, names_of, show_nearest, who_is_there
 from pages._shared.forms import plugin_select, recipe_form

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.finetune.answers import answers_of
 from pages._shared.finetune.confusion import show_confusion

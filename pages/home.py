@@ -7,7 +7,8 @@ import streamlit as st
 
 from facessl.config import DemoRecipe
 from facessl.dataset import SPLITS
-from facessl.runs import ACTIVE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.backend import studio
 from pages._shared.curves import CHART
 from pages._shared.demo import stage_live, stage_still, working_step

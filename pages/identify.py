@@ -9,7 +9,7 @@ import streamlit as st
 from facessl.dataset import FaceDataset
 from facessl.images import read_image
 from facessl.recognition import FaceAnswer
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.widgets import empty_state, face_grid, page_title, pick_run, shown_errors
 from pages._shared.words import count, percent, plain

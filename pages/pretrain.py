@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.pretrain.start import CARRIED, start_run
 from pages._shared.pretrain.table import look_out, past_runs, seen

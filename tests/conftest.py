@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facessl import config, resolve, runs
-from facessl.runs import Run
+from facessl.run import Run
 
 DATA = Path(os.environ.get("FACESSL_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from facessl.runs import Run
+from facessl.run import Run
 
 
 def worker_of(run: Run) -> int:

@@ -11,8 +11,9 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (  # from the ground up; a part imports from the lines above it only
     "errors kept stages stopping",
     "registry",
-    "config devices distributed images neighbours",
-    "runs detection duplicates quality metrics mistakes significance",
+    "config devices distributed files images neighbours states",
+    "run detection duplicates quality metrics mistakes significance",
+    "revision runs",
     "whitening views losses optimisers sources backbones",
     "edits turns methods presets",
     "dataset jobs studying",

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from facessl import config, resolve, runs
+from facessl import config, files, resolve, runs
 from facessl.cli import main
 from facessl.errors import FaceSSLError, RecipeError
 from facessl.studio import Studio
@@ -100,7 +100,7 @@ def test_a_run_may_be_named_by_the_end_of_its_id_and_brings_its_network(tmp_path
     make_set(tmp_path)
     pretraining = config.build(config.PretrainRecipe, {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 48})
     run = runs.create(tmp_path, "pretrain", pretraining, title="a test's")
-    runs.write_json(run.path / "model.json", {})
+    files.write_json(run.path / "model.json", {})
     end = run.id[-4:]
     recipe = resolve.resolve("finetune", {"dataset": "tiny", "init": end}, tmp_path)
     assert (recipe.init, recipe.backbone, recipe.image_size) == (run.id, "tinyvgg", 48)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from facessl.errors import RunError, Stopped
 from facessl.pretraining import pretrain
-from facessl.runs import Run
+from facessl.run import Run
 from tests.test_training import new_run, stop_after
 from tests.tiny import make_set
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facessl import config, dataset, evaluating, learnt, models, pairs, resolve, runs, verification, worker
+from facessl import config, dataset, evaluating, learnt, models, pairs, resolve, run, runs, verification, worker
 from facessl.baselines import pixel_embeddings
 from facessl.cli import main
 from facessl.encoder import Encoder
@@ -61,7 +61,7 @@ def result(workspace: Path, **settings: object) -> dict[str, Any]:
     return found
 
 
-def run_of(workspace: Path, kind: str) -> runs.Run:
+def run_of(workspace: Path, kind: str) -> run.Run:
     return Studio(workspace).runs(kind)[0]
 
 

@@ -18,7 +18,7 @@ from facessl.dataset import FaceDataset
 from facessl.encoder import build_backbone
 from facessl.errors import DatasetError, Stopped
 from facessl.finetuning import balanced, finetune
-from facessl.runs import Run
+from facessl.run import Run
 from tests.tiny import make_set
 
 SMALL = {

@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from facessl import runs
+from facessl import states
 from facessl.errors import RunError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.processes import worker_of
 from tests.proofs import kills
@@ -59,7 +59,7 @@ def wait_for_end(run: Run) -> None:
 
 def test_a_run_finishes_in_its_own_process_and_leaves_a_usable_model(studio: Studio) -> None:
     run = studio.start("pretrain", {**SMALL, "epochs": 2})
-    assert run.status().state in runs.ACTIVE
+    assert run.status().state in states.ACTIVE
     wait(run, "finished", "failed")
     assert run.status().state == "finished", run.log_text()
     result = run.result()

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from facessl import config, judging, runs
+from facessl import config, files, judging, runs
 from facessl.dataset import FaceDataset
 from facessl.encoder import Encoder
 from facessl.finetuning import finetune
 from facessl.metrics import wilson_interval
-from facessl.runs import Run
+from facessl.run import Run
 from tests.tiny import make_set
 
 SMALL = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "batch_size": 8, "threads": 1, "device": "cpu"}
@@ -47,7 +47,7 @@ def test_every_answer_is_there_with_the_second_and_what_each_was_given(judged: t
 
 def test_the_plain_rows_stand_beside_it_with_all_that_has_to_be_said(judged: tuple[Path, Run, dict]) -> None:
     _, run, result = judged
-    report = runs.read_json(run.path / "report.json")
+    report = files.read_json(run.path / "report.json")
     assert report["baselines"] == result["baselines"] and report["intervals"] == "95 %, Wilson"
     assert [row["name"] for row in report["baselines"]] == [
         "majority", "1-NN on pixels", "1-NN on normalised pixels", "1-NN on PCA-whitened pixels",

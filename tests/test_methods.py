@@ -20,7 +20,7 @@ from facessl.encoder import build_backbone
 from facessl.errors import Stopped
 from facessl.methods import Method
 from facessl.pretraining import pretrain
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.forms import bounds
 from tests.test_training import loop_of, new_run, stop_after
 from tests.tiny import make_set

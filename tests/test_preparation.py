@@ -23,16 +23,16 @@ from facessl.dataset import FaceDataset, open_dataset
 from facessl.errors import DatasetError, SourceError, Stopped
 from facessl.images import encode_jpeg
 from facessl.preparation import _chunks, _plan
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.sources import synthetic
 
 DRAWN = {"source": "synthetic", "people": 3, "photos": 10, "unnamed": 3, "size": 64, "min_photos": 5}
 ROOT = Path(__file__).parents[1]
 KILLED = """
 import sys, pathlib
-from facessl import preparation, runs
+from facessl import preparation, run, runs
 if __name__ == "__main__":
-    preparation.prepare(runs.Run(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]))
+    preparation.prepare(run.Run(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]))
 """
 
 

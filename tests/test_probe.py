@@ -12,7 +12,7 @@ from facessl.batches import FaceBatches
 from facessl.dataset import FaceDataset
 from facessl.encoder import Encoder
 from facessl.errors import RecipeError, RunError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.conftest import run_here
 from tests.tiny import make_set

@@ -13,7 +13,7 @@ import pytest
 from facessl import jobs, runs, turns
 from facessl.config import EmbedRecipe
 from facessl.errors import Stopped
-from facessl.runs import Run
+from facessl.run import Run
 
 MakeRun = Callable[..., Run]
 
@@ -69,7 +69,7 @@ ONE_WORKER = """
 import os, sys, time
 from pathlib import Path
 from facessl import jobs, turns
-from facessl.runs import Run
+from facessl.run import Run
 workspace, run_id = Path(sys.argv[1]), sys.argv[2]
 run = Run(workspace / "runs" / run_id)
 print(flush=True)

@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from facessl import jobs, runs, turns
+from facessl import jobs, runs, states, turns
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RunError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.processes import worker_of
 
@@ -235,14 +235,14 @@ def test_a_killed_app_leaves_its_runs_going_and_the_next_finds_them(tmp_path: Pa
 HANGS = """
 import subprocess, sys, threading, time
 from pathlib import Path
-from facessl import jobs, runs
-from facessl.runs import Run
+from facessl import jobs, runs, states
+from facessl.run import Run, timed
 run = Run(Path(sys.argv[1]))
 with jobs.held(run), jobs.attended(run, own_process=True):
     jobs.keep_room(run)
     run.update(state="running", message="Hanging.")
     child = subprocess.Popen(["sleep", "600"])
-    with runs.timed(run):
+    with timed(run):
         print(child.pid, flush=True)
         if sys.argv[2] == "hangs":
             time.sleep(600)
@@ -271,7 +271,7 @@ def test_work_that_hangs_ends_within_three_seconds_of_a_stop(run: Run) -> None:
     start = time.monotonic()
     assert process.wait(10) == 0
     assert time.monotonic() - start < 3
-    assert run.written().state == "stopped" and run.written().message == runs.STOPPED
+    assert run.written().state == "stopped" and run.written().message == states.STOPPED
     assert not run.is_alive() and not (run.path / "room").exists()
     until(lambda: gone(child), seconds=2)
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facessl import jobs, runs, turns
+from facessl import jobs, revision, runs, turns
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RecipeError, RunError, Stopped
-from facessl.runs import Run
+from facessl.run import Run, timed
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_pause_waits_until_it_is_cleared_and_is_no_working_time(learning: Run)
     learning.request_pause()
     with jobs.held(learning):
         learning.update(state="running", message="Epoch 1.")
-        with runs.timed(learning):
+        with timed(learning):
             waiting = threading.Thread(target=learning.wait_while_paused)
             waiting.start()
             until(lambda: learning.status().state == "paused")
@@ -169,7 +169,7 @@ def test_a_stop_ends_a_pause(learning: Run) -> None:
 
 def test_working_time_is_written_down_while_it_passes(run: Run) -> None:
     run.update(seconds=100.0)
-    with runs.timed(run):
+    with timed(run):
         time.sleep(0.3)
         run.beat()
         assert 100.3 <= run.written().seconds < 102
@@ -225,7 +225,7 @@ def test_a_start_is_not_refused_because_somebody_looks(run: Run) -> None:
 def test_some_settings_can_change_and_it_is_written_down(learning: Run) -> None:
     learning.update(epoch=4, epochs=10)
     learning.resolved(device="cpu", precision="bf16", threads=2, torch="2")
-    learning.revise({"epochs": "30", "precision": "fp32"})
+    revision.revise(learning, {"epochs": "30", "precision": "fp32"})
     recipe = learning.recipe()
     assert (recipe.epochs, recipe.precision, recipe.batch_size) == (30, "fp32", 64)
     (change,) = learning.config["changes"]
@@ -236,9 +236,9 @@ def test_some_settings_can_change_and_it_is_written_down(learning: Run) -> None:
         "to": {"epochs": 30, "precision": "fp32"},
     }
     assert learning.resolved() == {"device": "cpu", "threads": 2, "torch": "2"}
-    learning.revise({"device": "cpu"})
+    revision.revise(learning, {"device": "cpu"})
     assert learning.resolved() == {"torch": "2"}
-    learning.revise({"epochs": 30})
+    revision.revise(learning, {"epochs": 30})
     assert len(learning.config["changes"]) == 2
 
 
@@ -255,14 +255,14 @@ def test_what_cannot_change_is_refused(learning: Run, changes: dict[str, Any], s
     learning.update(epoch=4, epochs=10)
     before = (learning.path / "config.json").read_text()
     with pytest.raises(RecipeError, match=said) as refused:
-        learning.revise(changes)
+        revision.revise(learning, changes)
     assert "\n" not in str(refused.value)
     assert (learning.path / "config.json").read_text() == before
 
 
 def test_a_map_has_no_settings_to_change(run: Run) -> None:
     with pytest.raises(RecipeError, match="its settings cannot change"):
-        run.revise({"seed": 1})
+        revision.revise(run, {"seed": 1})
 
 
 def test_a_finished_run_goes_on_only_for_more_epochs(learning: Run, tmp_path: Path) -> None:
@@ -271,11 +271,11 @@ def test_a_finished_run_goes_on_only_for_more_epochs(learning: Run, tmp_path: Pa
         jobs.start(tmp_path, learning)
     for changes in ({"epochs": 10}, {"learning_rate": 0.1}):
         with pytest.raises(RecipeError, match="ask for more"):
-            learning.revised(changes)
+            revision.checked(learning, changes)
     with pytest.raises(RecipeError, match="was deleted"):
-        learning.revised({"epochs": 11})
+        revision.checked(learning, {"epochs": 11})
     (learning.path / "state.pt").touch()
-    assert learning.revised({"epochs": 11}).model_dump()["epochs"] == 11
+    assert revision.checked(learning, {"epochs": 11}).model_dump()["epochs"] == 11
 
 
 # -- a person's words --------------------------------------------------------------------------------------------

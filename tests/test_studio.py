@@ -8,7 +8,7 @@ import pytest
 from facessl import devices, jobs, resolve, runs, turns
 from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe, ProbeRecipe
 from facessl.errors import FaceSSLError, RecipeError, RunError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.tiny import make_set
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from facessl import conducting, jobs, registry, resolve, runs, worker
+from facessl import conducting, files, jobs, registry, resolve, runs, worker
 from facessl.config import RECIPES, build
 from facessl.errors import RunError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from facessl.studying import Done, Report, Step
 from tests.tiny import make_set
@@ -72,7 +72,7 @@ def children(workspace: Path, study: Run) -> list[Run]:
 
 
 def report(study: Run) -> dict[str, Any]:
-    return runs.read_json(study.path / "report.json")
+    return files.read_json(study.path / "report.json")
 
 
 def test_the_steps_are_runs_of_its_group_and_the_report_says_what_was_left_out(
@@ -85,7 +85,7 @@ def test_the_steps_are_runs_of_its_group_and_the_report_says_what_was_left_out(
     assert made["finetune"].config["recipe"]["init"] == made["pretrain"].id
     assert report(study)["sentences"] == ["Done: pre, frozen, own."]
     assert report(study)["missing"] == ["The weights are not here; put them there."]
-    assert runs.read_json(study.path / "inside" / "own.json")["settings"] == {"of": made["pretrain"].id, "number": 2}
+    assert files.read_json(study.path / "inside" / "own.json")["settings"] == {"of": made["pretrain"].id, "number": 2}
     assert (study.status().step, study.status().steps) == (3, 3)
     assert study.result() == {"run": study.id, "dataset": "tiny", "preset": "ours", **report(study),
                               "seconds": study.status().seconds}  # fmt: skip
@@ -109,13 +109,13 @@ def test_a_run_of_other_settings_or_other_faces_is_not_used_again(
     settings = {**PRETRAIN.settings, "dataset": "tiny"} | ({"epochs": 2} if other == "epochs" else {})
     theirs = runs.create(here, "pretrain", resolve.resolve("pretrain", settings, here), title="theirs",
                          edits={"tiny": 1 if other == "edits" else 0})  # fmt: skip
-    content = runs.read_json(theirs.path / "config.json")
+    content = files.read_json(theirs.path / "config.json")
     content |= {"created": "2020-01-01T00:00:00"} if other == "older" else {}
     content |= {"changes": [{"from": {"epochs": 3}, "to": {"epochs": 1}}]} if other == "changed" else {}
-    runs.write_json(theirs.path / "config.json", content)
+    files.write_json(theirs.path / "config.json", content)
     theirs.update(state="finished")
     for file in ("result.json", "model.json"):
-        runs.write_json(theirs.path / file, {})
+        files.write_json(theirs.path / file, {})
     study = asked(here, Question(PRETRAIN), monkeypatch)
     worker.work(here, study.id)
     assert report(study)["runs"] == {"pre": children(here, study)[0].id}

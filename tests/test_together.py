@@ -10,7 +10,7 @@ from facessl import checkpoints, config, runs, worker
 from facessl.distributed import World
 from facessl.finetuning import finetune
 from facessl.pretraining import pretrain
-from facessl.runs import Run
+from facessl.run import Run
 from tests.tiny import make_set
 
 SMALL = {

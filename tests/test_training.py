@@ -23,7 +23,7 @@ from facessl.finetuning import finetune, labelled_share
 from facessl.losses import nt_xent
 from facessl.methods import Method
 from facessl.pretraining import pretrain
-from facessl.runs import Run
+from facessl.run import Run
 from tests.tiny import make_set
 
 SMALL = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "batch_size": 8, "threads": 1, "device": "cpu"}

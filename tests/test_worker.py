@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from facessl import preparation, runs, worker
+from facessl import files, preparation, runs, worker
 from facessl.config import PrepareRecipe, build
 from facessl.errors import SourceError
 from facessl.preparation import _chunks
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.sources import synthetic
 
 
@@ -36,7 +36,7 @@ def preparing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_a_disk_without_any_room_left_is_still_said(
     preparing: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_json = runs.write_json
+    write_json = files.write_json
     disk = {"full": False}
 
     def write(path: Path, value: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
-from facessl import devices, runs
+from facessl import devices, files
 from facessl.bench import _peer
 from facessl.config import MAX_SEED, Device, Recipe
 
@@ -72,7 +72,7 @@ def run(what: str, recipe: BenchRecipe, workspace: Path, say: Callable[[str], No
             },
         },
         "settings": recipe.model_dump(mode="json") | measured.get("settings", {}),
-        "date": runs.now(),
+        "date": files.now(),
         "command": _command(what, recipe),
         "seconds": round(time.monotonic() - began, 1),
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facessl import registry, runs, views
+from facessl import files, registry, views
 from facessl.batches import FacePool
 from facessl.bench import BenchRecipe
 from facessl.dataset import FaceDataset, open_dataset
@@ -83,5 +83,5 @@ def _written(folder: Path, faces: np.ndarray) -> Faces:
     """Return faces that lie in a folder as those of a set do, so that they are read as those are."""
     folder.mkdir()
     np.save(folder / "faces.npy", faces)
-    runs.write_json(folder / "dataset.json", {"recipe": {"size": faces.shape[1]}})
+    files.write_json(folder / "dataset.json", {"recipe": {"size": faces.shape[1]}})
     return Faces(FaceDataset(folder), np.arange(len(faces)))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from facessl import jobs, registry, runs
+from facessl import files, jobs, registry, runs
 from facessl.config import PrepareRecipe
 from facessl.dataset import list_datasets, open_for
 from facessl.errors import DatasetError
@@ -20,7 +20,7 @@ from facessl.preparation._inherit import Inherited, version_of
 from facessl.preparation._pack import Preview, pack, part_exists, publish
 from facessl.preparation._photos import PhotoReader
 from facessl.preparation._plan import Plan, make_plan
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.sources import Source
 
 __all__ = [
@@ -86,8 +86,8 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
     """
     recipe: PrepareRecipe = run.recipe()
     target = workspace / "datasets" / recipe.name
-    if (target / "dataset.json").exists() and runs.read_json(target / "dataset.json").get("run") == run.id:
-        return _result(recipe.name, runs.read_json(target / "dataset.json"))  # killed just before it could say so
+    if (target / "dataset.json").exists() and files.read_json(target / "dataset.json").get("run") == run.id:
+        return _result(recipe.name, files.read_json(target / "dataset.json"))  # killed just before it could say so
     _refuse_taken_name(recipe.name, workspace)
     parent = Inherited.of(open_for(run, workspace, recipe.parent)) if recipe.parent else None
     run.update(message="Opening the photos.")  # a source that fetches them takes minutes the first time
@@ -103,7 +103,7 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
 def _build(
     run: Run, recipe: PrepareRecipe, source: Source, parent: Inherited | None, building: Path, target: Path
 ) -> dict[str, Any]:
-    start, before = time.monotonic(), runs.read_json(run.path / "status.json")["seconds"]
+    start, before = time.monotonic(), files.read_json(run.path / "status.json")["seconds"]
     photos = [*parent.photos, *parent.renamed(source.photos)] if parent else source.photos
     of_parent = parent.notes(source.photos, target.parents[1]) if parent else []
     run.update(message="Splitting the photos.", step=0, steps=len(photos))
@@ -120,7 +120,7 @@ def _build(
         "notes": [*source.notes, *of_parent, *plan.notes, *notes],
         "version": parent.dataset.info["version"] + 1 if parent else 1,
         "inherited": len(parent.photos) if parent else 0,
-        "created": runs.now(),
+        "created": files.now(),
         "run": run.id,
         "seconds": round(before + time.monotonic() - start, 2),
     }

@@ -13,7 +13,7 @@ from facessl.dataset import open_for
 from facessl.detection import FaceDetector, open_detector
 from facessl.errors import ImageError
 from facessl.preparation._photos import PhotoReader
-from facessl.runs import Run
+from facessl.run import Run
 
 _STEPS = (1.1, 1.2, 1.3)  # of Haar's pyramid: what precision costs and brings
 

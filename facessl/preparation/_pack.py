@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import runs
+from facessl import files
 from facessl.config import PrepareRecipe
 from facessl.dataset import SPLITS
 from facessl.duplicates import THUMBNAIL
@@ -59,7 +59,7 @@ def write_part(
         partial = folder / f".{index:06d}.{os.getpid()}.{kind}.npy"
         partial.write_bytes(encoded.getbuffer())
         partial.replace(folder / f"{index:06d}.{kind}.npy")
-    runs.write_text(folder / f"{index:06d}.json", json.dumps(list(rows)))
+    files.write_text(folder / f"{index:06d}.json", json.dumps(list(rows)))
 
 
 def part_exists(building: Path, index: int) -> bool:
@@ -127,7 +127,7 @@ def _refile(scaled: Path, plan: Plan, table: "pd.DataFrame") -> None:
 
 def publish(building: Path, target: Path, info: dict[str, Any]) -> None:
     """Say what the set is, and put it in its place in one step."""
-    runs.write_json(building / "set" / "dataset.json", info)
+    files.write_json(building / "set" / "dataset.json", info)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         (building / "set").rename(target)

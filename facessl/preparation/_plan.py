@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facessl import runs
+from facessl import files
 from facessl.config import PrepareRecipe
 from facessl.sources import Photo
 
@@ -126,11 +126,11 @@ def _keep_only_own_parts(photos: Sequence[Photo], building: Path) -> None:
     listed = json.dumps([(photo.path, photo.person) for photo in photos])
     digest = hashlib.sha256(listed.encode()).hexdigest()
     if building.exists() and not (
-        (building / "photos.json").exists() and runs.read_json(building / "photos.json")["digest"] == digest
+        (building / "photos.json").exists() and files.read_json(building / "photos.json")["digest"] == digest
     ):
         shutil.rmtree(building)
     building.mkdir(exist_ok=True)
-    runs.write_json(building / "photos.json", {"digest": digest})
+    files.write_json(building / "photos.json", {"digest": digest})
 
 
 def _notes(people: Sequence[str], per_person: Counter[str | None], recipe: PrepareRecipe) -> list[str]:

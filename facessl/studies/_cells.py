@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facessl import registry, runs, studying
+from facessl import files, registry, studying
 from facessl.metrics import wilson_interval
 from facessl.studying import Done
 
@@ -52,7 +52,7 @@ def plain_rows(done: Done) -> list[Row]:
 def report_of(done: Done) -> dict[str, Any]:
     """Return what a finished fine-tune run wrote about its test split: people, report, confusion, baselines."""
     assert done.run is not None
-    return runs.read_json(done.run.path / "report.json")
+    return files.read_json(done.run.path / "report.json")
 
 
 def curve(done: Done, field: str) -> tuple[list[int], list[float]]:

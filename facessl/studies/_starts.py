@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from facessl import registry, runs
 from facessl.errors import RecipeError, RunError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studies._cells import missing_weights
 
 

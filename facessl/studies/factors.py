@@ -11,7 +11,7 @@ from facessl import studying
 from facessl.config import MAX_SEED, Device
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studies import _starts
 from facessl.studies._cells import listed
 from facessl.studies._readout import read_out, spanned

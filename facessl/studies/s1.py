@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from facessl.config import MAX_SEED
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studies import _s1_report as report
 from facessl.studies import _why as why
 from facessl.studies._cells import missing_weights

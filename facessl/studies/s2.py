@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from facessl.config import MAX_SEED
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studies import _s2_report as report
 from facessl.studies._cells import missing_weights
 from facessl.studying import Done, Report, Step

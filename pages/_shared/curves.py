@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from facessl import registry
-from facessl.runs import ACTIVE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.words import PLAIN_KNN, count, percent
 
 Rows = Sequence[Mapping[str, Any]]

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from facessl.runs import ACTIVE, RESUMABLE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE, RESUMABLE
 from pages._shared import results
 from pages._shared.backend import studio
 from pages._shared.curves import CHART, contact_sheet, finetune_curves, pretrain_curves

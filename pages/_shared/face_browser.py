@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.face_picker import face_picker
 from pages._shared.widgets import paged

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from facessl.dataset import FaceDataset
-from facessl.runs import ACTIVE, Run, Status
+from facessl.run import Run
+from facessl.states import ACTIVE, Status
 from facessl.studio import Studio
 from pages._shared.words import count, percent
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from facessl import registry
+from facessl.files import read_json
 from facessl.metrics import wilson_interval
-from facessl.runs import Run, read_json
+from facessl.run import Run
 from pages._shared.words import PLAIN_KNN, count, percent
 
 

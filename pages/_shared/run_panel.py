@@ -5,7 +5,8 @@ from typing import Literal
 
 import streamlit as st
 
-from facessl.runs import ACTIVE, PAUSABLE, RESUMABLE, Run, Status
+from facessl.run import Run
+from facessl.states import ACTIVE, PAUSABLE, RESUMABLE, Status
 from pages._shared.backend import studio
 from pages._shared.widgets import shown_errors, state_badge
 from pages._shared.words import count, duration, plain

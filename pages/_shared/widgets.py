@@ -12,7 +12,7 @@ import streamlit as st
 from facessl.dataset import FaceDataset
 from facessl.errors import FaceSSLError
 from facessl.images import encode_jpeg
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.frame import through_the_frame
 from pages._shared.words import STATES, plain

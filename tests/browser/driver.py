@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from facessl.runs import Run
+from facessl.run import Run
 from tests import chromium
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests import chromium
 from tests.browser.driver import PAGES, finished, go_to, no_error, opened, served, set_number

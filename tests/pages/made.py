@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from facessl import embeddings, evaluation, runs
+from facessl import embeddings, evaluation, files, runs
 from facessl.config import RECIPES, build
 from facessl.dataset import open_dataset
 from facessl.metrics import wilson_interval
-from facessl.runs import Run
+from facessl.run import Run
 from tests.tiny import make_set
 
 APP = Path(__file__).parents[2] / "app.py"
@@ -49,8 +49,8 @@ def pretrained(workspace: Path) -> Run:
     run.log_metrics(epoch=1, loss=4.0, chance=5.5, knn_accuracy=5 / 6)
     figures = {"knn_accuracy": 5 / 6, "knn_untrained": 2 / 6, "knn_pixels": 3 / 6, "knn_raw_pixels": 1 / 6}
     figures |= {"knn_photos": 6, "loss": 4.0}
-    runs.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": figures})
-    runs.write_json(run.path / "model.json", {})
+    files.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": figures})
+    files.write_json(run.path / "model.json", {})
     return run
 
 
@@ -79,9 +79,9 @@ def answered(
         for low, high in [wilson_interval(n * photos // 6, photos)]
     ]
     report = {"people": dataset.people, "report": judged.pop("report"), "confusion": judged.pop("confusion")}
-    runs.write_json(run.path / "report.json", {**report, "baselines": plain})
-    runs.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": judged})
-    runs.write_json(run.path / "model.json", {})
+    files.write_json(run.path / "report.json", {**report, "baselines": plain})
+    files.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": judged})
+    files.write_json(run.path / "model.json", {})
     table = pd.DataFrame({"face": test, "label": labels, "predicted": answers, "probability": probability})
     table.to_parquet(run.path / "predictions.parquet", index=False)
     return run
@@ -95,5 +95,5 @@ def mapped(workspace: Path) -> Run:
     rows = np.eye(4)[labels] + noise  # -1 is the last
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     embeddings.store(run.path, rows.astype(np.float32), rows[:, :2].astype(np.float32))
-    runs.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": {}})
+    files.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": {}})
     return run

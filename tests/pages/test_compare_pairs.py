@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.conftest import run_here
 from tests.pages.made import APP, tiny_set, words

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl import registry, runs
+from facessl import files, registry, runs
 from facessl.config import RECIPES, build
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from facessl.studying import Step
 from tests.pages.made import APP, finetuned, open_page, tiny_set, words
@@ -30,7 +30,7 @@ def study(workspace: Path, state: str, report: dict[str, Any] | None = None, **s
     run = runs.create(workspace, "study", recipe, title="A study of the tests")
     run.update(state=state, **status)
     if report:
-        runs.write_json(run.path / "report.json", report)
+        files.write_json(run.path / "report.json", report)
     return run
 
 
@@ -64,7 +64,7 @@ def test_a_running_study_says_what_it_does_and_shows_what_there_is(empty_workspa
         assert not app.exception
         assert "Its report begins with the first step that is done." in words(app)
         assert any(button.label == "Stop" for button in app.button)
-        runs.write_json(run.path / "report.json", REPORT)
+        files.write_json(run.path / "report.json", REPORT)
         assert "So far; the report grows with every step that is done." in words(app.run())
 
 
@@ -92,8 +92,8 @@ def test_runs_of_studies_are_left_out_until_asked_for(empty_workspace: Path) -> 
     run = study(empty_workspace, "finished", REPORT)
     finetuned(empty_workspace, "My own", right=3)
     theirs = finetuned(empty_workspace, "One of the study", right=5)
-    config = runs.read_json(theirs.path / "config.json")
-    runs.write_json(theirs.path / "config.json", {**config, "group": run.id})
+    config = files.read_json(theirs.path / "config.json")
+    files.write_json(theirs.path / "config.json", {**config, "group": run.id})
     app = open_page("compare")
     assert app.warning[0].value.startswith("**My own**") and "With the 1 run of studies" in app.toggle[0].label
     app.toggle[0].set_value(True).run()

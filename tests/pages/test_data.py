@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl import overview, runs, suspects
+from facessl import files, overview, runs, suspects
 from facessl.config import DetectorsRecipe, PrepareRecipe, build
 from facessl.errors import FaceSSLError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from pages._shared.data import browse, compared
 from pages._shared.data.corrections import REDRAWN
@@ -513,7 +513,7 @@ def compared_detectors(workspace: Path, rows: list[dict[str, Any]]) -> None:
     """Write a finished comparison on the tiny set."""
     run = runs.create(workspace, "detectors", build(DetectorsRecipe, {"dataset": "tiny"}), title="Detectors on tiny")
     run.update(state="finished", message="Finished.", seconds=3.0)
-    runs.write_json(run.path / "result.json", {"dataset": "tiny", "device": "CPU", "rows": rows})
+    files.write_json(run.path / "result.json", {"dataset": "tiny", "device": "CPU", "rows": rows})
 
 
 def detector_row(name: str, found: int, several: int, agreement: dict[str, float]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl.dataset import open_dataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages import embeddings
 from pages._shared.face_browser import nearest_others
 from tests.pages.made import make_run, mapped, open_page, tiny_set, words

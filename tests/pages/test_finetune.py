@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from facessl import explain, jobs
 from facessl.config import FinetuneRecipe, build
 from facessl.encoder import Encoder
-from facessl.runs import Run, read_json, write_json
+from facessl.files import read_json, write_json
+from facessl.run import Run
 from facessl.stopping import BestEpoch
 from facessl.studio import Studio
 from pages._shared.finetune.looked import overlaid

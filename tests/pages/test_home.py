@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from facessl import jobs, runs
+from facessl import files, jobs, runs
 from facessl.config import DemoRecipe, PrepareRecipe, build
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.pages.made import finetuned, mapped, open_page, pretrained, tiny_set, words
 
@@ -44,7 +44,7 @@ def finished_demo(workspace: Path) -> list[Run]:
     made.append(finetuned(workspace, "Learn the names", right=5, init=made[1].id))
     for run in made:
         config = {**run.config, "group": "demo-tiny"}
-        runs.write_json(run.path / "config.json", config)
+        files.write_json(run.path / "config.json", config)
         time.sleep(0.01)  # runs are listed by when they were made
     return made
 
@@ -99,9 +99,9 @@ def test_a_finished_demo_says_what_came_out_and_leads_on_to_identify(empty_works
 def test_a_network_that_loses_is_said_to_lose(empty_workspace: Path) -> None:
     finished_demo(empty_workspace)
     report = Studio(empty_workspace).runs("finetune")[0].path / "report.json"
-    content = runs.read_json(report)
+    content = files.read_json(report)
     content["baselines"][0]["top1"] = 1.0
-    runs.write_json(report, content)
+    files.write_json(report, content)
     assert "The network loses here: Majority" in words(open_page("home"))
 
 

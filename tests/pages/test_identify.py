@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from facessl import gallery
 from facessl.dataset import open_dataset
+from facessl.files import write_json
 from facessl.recognition import FaceAnswer, FoundFace
-from facessl.runs import Run, write_json
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.pages.made import finetuned, open_page, tiny_set, words
 

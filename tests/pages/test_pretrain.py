@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl import devices, runs
+from facessl import devices, files, revision, runs
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import GENTLE_VIEWS, PretrainRecipe, ViewRecipe, build
 from facessl.dataset import FaceDataset
 from facessl.devices import Compute, DeviceInfo
 from facessl.distributed import World
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from facessl.turns import Place
 from pages._shared.curves import collapse_sentence, pretrain_sentence
@@ -332,7 +332,7 @@ def measured_probe(workspace: Path, **settings: object) -> Run:
     run = make_run(workspace, "probe", "Estimate", **settings)
     found: dict[str, Any] = {"seconds_an_epoch": 2.0, "seconds_of_a_look": 0.5, "memory_mib": 2048, "loss": 4.7}
     found |= {"chance": 4.8, "faces": 28, "steps_an_epoch": 3, "device": "a slide rule", "precision": "fp32"}
-    runs.write_json(run.path / "result.json", found)
+    files.write_json(run.path / "result.json", found)
     return run
 
 
@@ -454,7 +454,7 @@ def test_changes_and_what_auto_came_to_stand_among_the_settings(empty_workspace:
     run = make_run(empty_workspace, "pretrain", "revised")
     run.update(state="stopped")
     run.resolved(precision="bf16")
-    run.revise({"epochs": 40})
+    revision.revise(run, {"epochs": 40})
     app = open_page("pretrain")
     assert "after epoch 2\\: epochs 20 → 40" in words(app)
     assert any("bf16" in list(table.value.get("Value", ())) for table in app.dataframe)

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from facessl import jobs, runs
 from facessl.config import EmbedRecipe, PretrainRecipe
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.run_panel import is_live
 from pages._shared.words import plain
 from tests.pages.made import words

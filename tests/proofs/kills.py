@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from facessl import runs
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from tests.tiny import make_set
 

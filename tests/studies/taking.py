@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studying import Done, Step, needs
 from tests.conftest import run_here
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facessl import runs
+from facessl import files, runs
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError
 from facessl.studies import factors
@@ -66,7 +66,7 @@ def test_real_photos_are_refused_in_one_sentence(prepared_home: Path) -> None:
 def test_of_generated_faces_there_is_a_heat_map_with_chance_at_zero(prepared_home: Path) -> None:
     options: dict[str, object] = {"models": "nothing", "backbone": "tinyvgg", "image_size": 32}
     run = run_here(prepared_home, "study", edits={"demo": 0}, preset="factors", dataset="demo", **options)
-    report = runs.read_json(run.path / "report.json")
+    report = files.read_json(run.path / "report.json")
     runs.delete([run])
     heat = report["charts"][0]
     assert heat["x"] == ["person", *factors.FACTORS]

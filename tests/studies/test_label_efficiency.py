@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from facessl import config, runs
+from facessl import config, files, runs
 from facessl.dataset import open_dataset
 from facessl.errors import RecipeError
 from facessl.studies import label_efficiency as study
@@ -60,7 +60,7 @@ def test_what_learnt_from_names_is_no_start_for_few_of_them(tmp_path: Path) -> N
         study.steps(dataset, study.Options(starts="supervised"), tmp_path)
     recipe = config.build(config.FinetuneRecipe, {"dataset": "tiny", "backbone": "tinyvgg"})
     run = runs.create(tmp_path, "finetune", recipe, title="knows names")
-    runs.write_json(run.path / "model.json", {})
+    files.write_json(run.path / "model.json", {})
     with pytest.raises(RecipeError, match="learnt from names"):
         study.steps(dataset, study.Options(starts=run.id), tmp_path)
     with pytest.raises(RecipeError, match="'nosuch' is no start"):

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from facessl import losses, registry
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError, Stopped
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studies import _crops, _notebook, _published, _why, s1
 from facessl.studying import Done
 from tests.studies.taking import take

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared import results
 from pages._shared.backend import studio
 from pages._shared.compare import judged

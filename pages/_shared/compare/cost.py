@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from facessl.errors import RunError
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 
 

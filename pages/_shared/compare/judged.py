@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from facessl.dataset import open_for
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.significance import McNemar, mcnemar, recall_per_person
 from pages._shared.backend import studio
 from pages._shared.words import count

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.words import label
 
 _TOLD = 3  # settings that a name may carry

@@ -6,7 +6,7 @@ import streamlit as st
 
 from facessl import registry
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.run_panel import run_panel

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.significance import EXACT_BELOW, McNemar
 from pages._shared.compare import judged
 from pages._shared.compare.charts import chart

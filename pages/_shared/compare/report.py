@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from facessl.runs import Run, read_json
+from facessl.files import read_json
+from facessl.run import Run
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.words import percent, plain
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared import results
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.compare.cost import cost_of

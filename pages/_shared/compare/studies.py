@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from facessl import conducting, config, registry
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.compare.report import report_of, show_report
 from pages._shared.forms import plugin_select, recipe_form

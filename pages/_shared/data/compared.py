@@ -10,7 +10,7 @@ import streamlit as st
 
 from facessl import suspects
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.suspects import Near
 from pages._shared.backend import studio
 from pages._shared.background import Background

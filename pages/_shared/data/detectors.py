@@ -6,7 +6,8 @@ import streamlit as st
 
 from facessl.config import DetectorsRecipe
 from facessl.dataset import FaceDataset
-from facessl.runs import ACTIVE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.backend import studio
 from pages._shared.forms import recipe_form
 from pages._shared.run_panel import run_panel

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from facessl.runs import Run, read_json
+from facessl.files import read_json
+from facessl.run import Run
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from facessl.dataset import FaceDataset
 from facessl.mistakes import Confusion, confusions, most_confused
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.curves import CHART
 from pages._shared.finetune.answers import Answers
 from pages._shared.finetune.photos import photos_grid

@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from facessl.runs import ACTIVE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.curves import CHART
 from pages._shared.widgets import run_name
 from pages._shared.words import count, percent

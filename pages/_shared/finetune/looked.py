@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from facessl.errors import FaceSSLError
-from facessl.runs import Run
+from facessl.run import Run
 from facessl.studio import Studio
 from pages._shared.backend import studio
 from pages._shared.background import Background

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.finetune.answers import Answers
 from pages._shared.finetune.photos import photos_grid
 from pages._shared.words import count, percent

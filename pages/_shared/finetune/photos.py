@@ -6,7 +6,7 @@ import streamlit as st
 from facessl import images
 from facessl.dataset import FaceDataset
 from facessl.errors import FaceSSLError
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.data.corrections import on_one_line
 from pages._shared.data.photo import strip

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from facessl.dataset import FaceDataset
-from facessl.runs import Run
+from facessl.run import Run
 from pages._shared.data.corrections import on_one_line
 from pages._shared.finetune.answers import Answers
 from pages._shared.finetune.looked import HOW, NOWHERE, overlaid, pair, where_it_looked

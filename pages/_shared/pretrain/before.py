@@ -13,7 +13,7 @@ from pages._shared.backend import studio
 from pages._shared.words import count, plain
 
 if TYPE_CHECKING:
-    from facessl.runs import Run
+    from facessl.run import Run
 
 EVERY = 3.0  # seconds between two looks at the queue
 

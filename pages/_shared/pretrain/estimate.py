@@ -5,7 +5,8 @@ from typing import Any
 import streamlit as st
 
 from facessl.config import PretrainRecipe
-from facessl.runs import ACTIVE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.backend import studio
 from pages._shared.widgets import shown_errors
 from pages._shared.words import count, duration, label, plain

@@ -10,7 +10,8 @@ from typing import Any
 import streamlit as st
 
 from facessl.errors import FaceSSLError
-from facessl.runs import ACTIVE, Run
+from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.backend import studio
 from pages._shared.pretrain.differs import what_differs
 from pages._shared.widgets import choose

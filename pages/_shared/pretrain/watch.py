@@ -6,7 +6,8 @@ import streamlit as st
 
 from facessl.config import RECIPES
 from facessl.errors import FaceSSLError
-from facessl.runs import ACTIVE, CHANGEABLE, RESUMABLE, Run, Status
+from facessl.run import Run
+from facessl.states import ACTIVE, CHANGEABLE, RESUMABLE, Status
 from pages._shared.backend import studio
 from pages._shared.curves import CHART, collapse_sentence, pretrain_curves
 from pages._shared.forms import recipe_form
