@@ -15,12 +15,14 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from facessl import bench, config, devices, distributed, registry, states
-from facessl.config import DemoRecipe, Recipe, ViewRecipe, default_workspace
+from facessl import bench, config, devices, distributed, recipes, registry, states
+from facessl.config import DemoRecipe, default_workspace
 from facessl.distributed import World
 from facessl.errors import FaceSSLError, ImageError, RecipeError, RunError
+from facessl.recipes import Recipe
 from facessl.run import Run
 from facessl.studio import Studio
+from facessl.viewing import ViewRecipe
 
 _POLL_SECONDS = 0.3
 
@@ -70,7 +72,7 @@ def _presets(
         return {"preset": delete, "deleted": True}
     if not save:
         return [{"preset": name, **studio.preset(name).model_dump()} for name in studio.presets()]
-    recipe = config.build(ViewRecipe, {**(_views_of(studio.run(of_run)) if of_run else {}), **views})
+    recipe = recipes.build(ViewRecipe, {**(_views_of(studio.run(of_run)) if of_run else {}), **views})
     return {"preset": studio.save_preset(save, recipe, replace=replace), **recipe.model_dump()}
 
 
@@ -209,7 +211,7 @@ def _identify(studio: Studio, *, model: str, photos: list[str], false_accept_rat
 
 
 def _bench(studio: Studio, *, what: str, **settings: Any) -> dict[str, Any]:
-    recipe = config.build(bench.BenchRecipe, settings)
+    recipe = recipes.build(bench.BenchRecipe, settings)
     return bench.run(what, recipe, studio.workspace, lambda line: print(line, file=sys.stderr, flush=True))
 
 

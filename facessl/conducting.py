@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from facessl import devices, files, jobs, registry, resolve, runs, states, turns
-from facessl.config import Recipe, StudyRecipe
+from facessl.config import StudyRecipe
 from facessl.dataset import FaceDataset, open_dataset, open_for
 from facessl.errors import RunError, Stopped
+from facessl.recipes import Recipe
 from facessl.run import Run
 from facessl.studying import Done, Report, Step, needs
 

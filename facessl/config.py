@@ -1,145 +1,20 @@
 """The recipes: what is asked for, with defaults, bounds and one line of help each.
 
 Forms, command-line flags and ``config.json`` all come from these models, so a setting exists once.
-A nested model (``views``) is shown and typed flat. What belongs to one plug-in stands in that plug-in's
-``Options`` and travels in ``options``.
 """
 
 import math
 import os
-import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from facessl import registry
-from facessl.errors import RecipeError
+from facessl.recipes import MAX_SEED, Device, Recipe, SetName
+from facessl.viewing import GENTLE_VIEWS, ViewRecipe
 
-MAX_SEED = 2**32 - 1  # what numpy's and scikit-learn's generators take
-AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
-
-
-def _folder_name(name: str) -> str:
-    """Return a set's name if it can be a folder's; letters of any script, with the marks that belong to them."""
-    letters = all(unicodedata.category(c)[0] in "LMN" or c in "-_@." for c in name)
-    if not name or not letters or name.startswith(".") or len(name) > 60:
-        raise ValueError(f"a set's name is made of letters, digits, - and _ (at most 60); got {name!r}")
-    return name
-
-
-SetName = Annotated[str, AfterValidator(_folder_name)]
-
-
-def _device_name(name: str) -> str:
-    kind, colon, number = name.partition(":")
-    if kind not in ("auto", "cpu", "mps", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise ValueError(f"a device is auto, cpu, mps or cuda, or one of several GPUs, as cuda:1; got {name!r}")
-    return name
-
-
-Device = Annotated[str, AfterValidator(_device_name)]
-
-
-class Recipe(BaseModel):
-    """Base of all recipes: frozen, and unknown settings are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    # Which field names a plug-in, of which kind, and which field carries that plug-in's settings.
-    PLUGINS: ClassVar[tuple[tuple[str, str, str], ...]] = ()
-
-    def plugin_options(self, kind: str) -> Any:
-        """Return the settings of the recipe's plug-in of this kind, as the plug-in's own ``Options``."""
-        for plugin_kind, named_by, carried_by in self.PLUGINS:
-            if plugin_kind == kind:
-                return registry.load(kind, getattr(self, named_by)).Options(**getattr(self, carried_by))
-        raise KeyError(f"{type(self).__name__} has no plug-in of kind {kind}")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plugins_by_their_files(cls, given: Any) -> Any:
-        """Take a plug-in's name as a command line has it, with - in place of _."""
-        if not isinstance(given, dict):
-            return given
-        names = {named_by: given.get(named_by) for _, named_by, _ in cls.PLUGINS}
-        return given | {named_by: name.replace("-", "_") for named_by, name in names.items() if isinstance(name, str)}
-
-    @model_validator(mode="after")
-    def _options_fit_the_plugins(self) -> Self:
-        for kind, _, carried_by in self.PLUGINS:
-            try:
-                options = self.plugin_options(kind)
-            except ValidationError as error:
-                raise ValueError(explain(error).rstrip(".")) from error
-            # A recipe is complete: the plug-in's defaults are written into the run as well.
-            object.__setattr__(self, carried_by, options.model_dump(mode="json"))
-        return self
-
-
-class ViewRecipe(Recipe):
-    """How a face is changed into a view, in the order the changes are made.
-
-    Crop, flip, colour, grey and blur are SimCLR's (appendix A). Faces need light from one side and of another colour
-    besides: the same person under two lamps differs more than two people under one (Adini, Moses and Ullman 1997).
-    """
-
-    # fmt: off
-    crop_min: float = Field(0.5, ge=0.05, le=1, description=
-        "Smallest share of the face a crop keeps: a part must do to know a person by, but a mouth alone is nobody.")
-    crop_max: float = Field(1.0, ge=0.05, le=1, description=
-        "Largest share of the face a crop keeps: below 1 the whole face, which is what comes later, is not seen.")
-    aspect: float = Field(1.1, ge=1, le=2, description=
-        "Crops are stretched by up to this factor either way: boxes are not exact, but proportions tell us apart.")
-    rotation: float = Field(0.0, ge=0, le=45, description=
-        "Turned by up to this many degrees either way: heads tilt, and not every face was turned level.")
-    flip: float = Field(0.5, ge=0, le=1, description=
-        "How often a view is mirrored: faces are nearly symmetric, so this is another pose for nothing.")
-    light: float = Field(0.4, ge=0, le=1, description=
-        "How often a view is lit from one side: one person in two lights differs more than two people in one.")
-    light_max: float = Field(0.8, ge=0, le=3, description=
-        "Strongest such light, in stops from the middle to a side: at 2 the far side keeps a quarter of it.")
-    cast: float = Field(0.5, ge=0, le=2, description=
-        "Each colour channel gains or loses up to so many stops: lamps and cameras colour what they show.")
-    jitter: float = Field(0.8, ge=0, le=1, description=
-        "How often the colours are shifted at all: below 1 some views keep the true ones, which come later.")
-    brightness: float = Field(0.4, ge=0, le=1, description=
-        "Brightness is scaled by 1 ± this: exposure says nothing about a person.")
-    contrast: float = Field(0.4, ge=0, le=1, description=
-        "Contrast is scaled by 1 ± this: haze and a camera's own processing say nothing about a person.")
-    saturation: float = Field(0.4, ge=0, le=1, description=
-        "Saturation is scaled by 1 ± this: cameras differ in it, and colour must not be all that is compared.")
-    hue: float = Field(0.05, ge=0, le=0.5, description=
-        "Hue is turned by up to ± this share of the circle: a little is another lamp, much is nobody's skin.")
-    grey: float = Field(0.4, ge=0, le=1, description=
-        "How often a view loses its colour: else two crops are matched by their colours, not by the face.")
-    blur: float = Field(0.3, ge=0, le=1, description=
-        "How often a view is blurred: sharpness is the camera's, and fine grain a way round looking at the face.")
-    blur_max: float = Field(1.0, ge=0.1, le=4, description=
-        "Largest blur, Gaussian sigma in pixels of the view: a small view loses more by the same number.")
-    # fmt: on
-
-    @model_validator(mode="after")
-    def _crop_range(self) -> Self:
-        if self.crop_min > self.crop_max:
-            raise ValueError(f"crop_min ({self.crop_min}) must not be above crop_max ({self.crop_max})")
-        return self
-
-
-GENTLE_VIEWS = ViewRecipe(
-    crop_min=0.7,
-    light=0.3,
-    light_max=0.7,
-    cast=0.2,
-    jitter=0.8,
-    brightness=0.3,
-    contrast=0.3,
-    saturation=0.2,
-    hue=0.02,
-    grey=0.0,
-    blur=0.1,
-)
 
 
 class QualityRecipe(Recipe):
@@ -411,62 +286,3 @@ def lars_rate(batch_size: int) -> float:
     Reference: Chen et al. 2020, appendix B.1, https://arxiv.org/abs/2002.05709
     """
     return 0.075 * math.sqrt(batch_size)
-
-
-def build(recipe: type[AnyRecipe], settings: dict[str, Any]) -> AnyRecipe:
-    """Return the checked recipe from flat or nested settings, or raise RecipeError with one sentence.
-
-    Settings that belong to a nested recipe or to the plug-in's options may be given flat, as flags and forms do.
-    """
-    nested = {name: f.default for name, f in recipe.model_fields.items() if isinstance(f.default, Recipe)}
-    own: dict[str, Any] = {}
-    rest: dict[str, Any] = {}
-    for key, value in settings.items():
-        (own if key in recipe.model_fields else rest)[key] = value
-    for name, default in nested.items():
-        known = {key: rest.pop(key) for key in list(rest) if key in type(default).model_fields}
-        given = own.get(name, {})
-        given = given.model_dump() if isinstance(given, BaseModel) else given
-        own[name] = {**default.model_dump(), **given, **known}
-    try:
-        for kind, named_by, carried_by in recipe.PLUGINS:
-            plugin = registry.load(kind, own.get(named_by, recipe.model_fields[named_by].default))
-            known = {key: rest.pop(key) for key in list(rest) if key in plugin.Options.model_fields}
-            own[carried_by] = {**own.get(carried_by, {}), **known}
-        if rest:
-            raise RecipeError(f"There is no setting called {', '.join(sorted(rest))} here.")
-        return recipe(**own)
-    except ValidationError as error:
-        raise RecipeError(explain(error)) from error
-
-
-# What pydantic finds, as people say it.
-_SAID = {
-    "greater_than_equal": "must be {ge:g} or more",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be {le:g} or less",
-    "less_than": "must be less than {lt:g}",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_type": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_parsing": "must be true or false",
-    "literal_error": "must be {expected}",
-    "extra_forbidden": "there is no such setting",
-    "missing": "must be given",
-}
-
-
-def explain(error: ValidationError) -> str:
-    """Return pydantic's findings as one line a person can act on."""
-    parts = []
-    for found in error.errors():
-        where = ".".join(str(part) for part in found["loc"] if part != "options")
-        context = found.get("ctx", {})
-        text = _SAID[found["type"]].format(**context) if found["type"] in _SAID else found["msg"]
-        text = text.removeprefix("Value error, ")
-        got = "" if found["type"] in ("missing", "value_error", "extra_forbidden") else f", got {found['input']!r}"
-        parts.append(f"{where}: {text}{got}" if where else f"{text}{got}")
-    return "; ".join(parts) + "."

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from facessl import config, jobs, runs
-from facessl.config import DemoRecipe, Recipe
+from facessl import config, jobs, recipes, runs
+from facessl.config import DemoRecipe
+from facessl.recipes import Recipe
 from facessl.run import Run
 
 _GROUP = "demo-"
@@ -27,7 +28,7 @@ def start(workspace: Path, recipe: DemoRecipe, name: str) -> list[Run]:
 
     source = {"people": recipe.people, "photos": recipe.photos, "seed": recipe.seed}
     least = min(config.PrepareRecipe().min_photos, recipe.photos)
-    preparing = config.build(config.PrepareRecipe, {"name": name, "min_photos": least, "options": source})
+    preparing = recipes.build(config.PrepareRecipe, {"name": name, "min_photos": least, "options": source})
     learning = {"dataset": name, "image_size": recipe.image_size, "seed": recipe.seed, **_NETWORK}
     learnt = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, **learning}
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facessl import views
-from facessl.config import ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
+from facessl.viewing import ViewRecipe
 
 if TYPE_CHECKING:
     from facessl.encoder import Encoder

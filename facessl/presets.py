@@ -10,8 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from facessl import files
-from facessl.config import ViewRecipe, explain
 from facessl.errors import RecipeError
+from facessl.recipes import explain
+from facessl.viewing import ViewRecipe
 from facessl.views import PRESETS
 
 BUILT_IN = tuple(PRESETS)

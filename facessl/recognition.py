@@ -8,10 +8,11 @@ import numpy as np
 
 from facessl import gallery as galleries
 from facessl import registry
-from facessl.config import PrepareRecipe, build
+from facessl.config import PrepareRecipe
 from facessl.dataset import FaceDataset
 from facessl.detection import choose, crop
 from facessl.preparation import recipe_detector
+from facessl.recipes import build
 
 if TYPE_CHECKING:
     from facessl.detection import Face

@@ -6,7 +6,7 @@ What cannot work is refused now, in a sentence, and not by a run that fails late
 from pathlib import Path
 from typing import Any
 
-from facessl import config, dataset, devices, distributed, pairs, preparation, registry, run, runs
+from facessl import config, dataset, devices, distributed, pairs, preparation, recipes, registry, run, runs
 from facessl.config import (
     DetectorsRecipe,
     EmbedRecipe,
@@ -15,11 +15,11 @@ from facessl.config import (
     PrepareRecipe,
     PretrainRecipe,
     ProbeRecipe,
-    Recipe,
     StudyRecipe,
     TrainRecipe,
 )
 from facessl.errors import DatasetError, RecipeError, RunError
+from facessl.recipes import Recipe
 
 _NO_RUN = ("scratch", "imagenet", "pixels", "pixels-whitened", "untrained")
 _OF_THE_RUN = ("backbone", "backbone_options", "image_size")
@@ -43,7 +43,7 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
         parent = runs.find(workspace, start)
         settings[named_by] = parent.id
         _take_from(parent, kind, settings)
-    recipe = config.build(config.RECIPES[kind], settings)
+    recipe = recipes.build(config.RECIPES[kind], settings)
     if isinstance(recipe, DetectorsRecipe):
         recipe = recipe.model_copy(update={"weights": yunet_file(recipe.weights, workspace)})
     if isinstance(recipe, EvaluateRecipe) and recipe.pairs:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from facessl import files
-from facessl.config import RECIPES, Recipe, build
+from facessl.config import RECIPES
 from facessl.errors import RecipeError
+from facessl.recipes import Recipe, build
 from facessl.run import Run
 from facessl.states import CHANGEABLE, PAUSABLE
 

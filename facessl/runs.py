@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from facessl import files
-from facessl.config import Recipe
 from facessl.errors import RunError
+from facessl.recipes import Recipe
 from facessl.run import Run
 from facessl.states import Status
 

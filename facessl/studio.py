@@ -23,6 +23,7 @@ from facessl import (
     jobs,
     preparation,
     presets,
+    recipes,
     registry,
     resolve,
     revision,
@@ -30,7 +31,7 @@ from facessl import (
     states,
     turns,
 )
-from facessl.config import DemoRecipe, ViewRecipe
+from facessl.config import DemoRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import DeviceInfo
 from facessl.edits import Action
@@ -39,6 +40,7 @@ from facessl.kept import Kept
 from facessl.preparation import PhotoReader
 from facessl.run import Run
 from facessl.turns import Place
+from facessl.viewing import ViewRecipe
 
 _WATCH_SECONDS = 2.0
 _PROBES_KEPT = 12
@@ -205,7 +207,7 @@ class Studio:
         title = resolve.title_of(recipe, {run.id: run.title for run in self.runs()})
         return runs.create(self.workspace, kind, recipe, title=title, edits=self._edits_seen(recipe))
 
-    def _edits_seen(self, recipe: config.Recipe) -> dict[str, int]:
+    def _edits_seen(self, recipe: recipes.Recipe) -> dict[str, int]:
         return {name: len(self.dataset(name).edits) for name in resolve.sets_of(recipe)}
 
     def estimate(self, settings: dict[str, Any]) -> Run:
@@ -217,7 +219,7 @@ class Studio:
         recipe = resolve.resolve("pretrain", settings, self.workspace)
         older = [run for run in self.runs("probe")[_PROBES_KEPT - 1 :] if run.status().state not in states.ACTIVE]
         runs.delete(older)
-        probe = config.build(config.ProbeRecipe, recipe.model_dump())
+        probe = recipes.build(config.ProbeRecipe, recipe.model_dump())
         title = resolve.title_of(probe, {})
         made = runs.create(self.workspace, "probe", probe, title=title, edits=self._edits_seen(recipe))
         jobs.start(self.workspace, made)
@@ -315,7 +317,7 @@ class Studio:
 
     def start_demo(self, settings: dict[str, Any] | None = None) -> list[Run]:
         """Start the whole path on generated faces, on a set of its own; see ``demo.start``."""
-        recipe = config.build(DemoRecipe, settings or {})
+        recipe = recipes.build(DemoRecipe, settings or {})
         assert isinstance(recipe, DemoRecipe)
         return demo.start(self.workspace, recipe, preparation.fresh_name(recipe.name, self.workspace))
 
@@ -390,7 +392,7 @@ class Studio:
         The photo is in no split. None when the set was made of real photos.
         """
         opened = self.dataset(self.run(run_id).config["recipe"]["dataset"])
-        recipe = config.build(config.PrepareRecipe, opened.info["recipe"])
+        recipe = recipes.build(config.PrepareRecipe, opened.info["recipe"])
         plugin = registry.load("sources", opened.info["recipe"]["source"])
         if not hasattr(plugin, "left_out"):
             return None

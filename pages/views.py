@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from facessl.config import ViewRecipe
 from facessl.dataset import FaceDataset
+from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
 from pages._shared.forms import bounds
 from pages._shared.views.likeness import show_likeness

@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (  # from the ground up; a part imports from the lines above it only
     "errors kept stages stopping",
     "registry",
+    "recipes",
+    "viewing",
     "config devices distributed files images neighbours states",
     "run detection duplicates quality metrics mistakes significance",
     "revision runs",

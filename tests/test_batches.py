@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from facessl import config, devices, views
+from facessl import devices, recipes, views
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import PretrainRecipe
 from facessl.dataset import FaceDataset
@@ -22,7 +22,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> FaceDataset:
 
 
 def batches(dataset: FaceDataset, world: World = ALONE, **settings: object) -> FaceBatches:
-    recipe = config.build(PretrainRecipe, {"dataset": "tiny", "batch_size": 8, "image_size": 32, **settings})
+    recipe = recipes.build(PretrainRecipe, {"dataset": "tiny", "batch_size": 8, "image_size": 32, **settings})
     rows = dataset.rows("train", "unlabelled")
     compute = devices.compute("cpu", "fp32", 1)
     return FaceBatches(FacePool([(dataset, rows)]), dataset.labels(rows), 2, recipe, compute, world)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from facessl import bench, config
+from facessl import bench, recipes
 from facessl.bench import _arithmetic, _example, _faces, _loss, _rounds, _timeline, _train, _views
 from facessl.cli import main
 from facessl.errors import DatasetError, RecipeError
@@ -22,7 +22,7 @@ NOWHERE = Path("/nowhere")
 
 def recipe(**settings: object) -> bench.BenchRecipe:
     small = {"faces": 4, "repeats": 2, "size": (32,), "batch_size": 2, "steps": 2, "warm_up": 1, "threads": 1}
-    return config.build(bench.BenchRecipe, {**small, **settings})
+    return recipes.build(bench.BenchRecipe, {**small, **settings})
 
 
 def of(answer: dict, key: str, what: str) -> dict:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from facessl import config, files, resolve, runs
+from facessl import config, files, recipes, resolve, runs
 from facessl.cli import main
 from facessl.errors import FaceSSLError, RecipeError
 from facessl.studio import Studio
@@ -98,7 +98,7 @@ def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_run_may_be_named_by_the_end_of_its_id_and_brings_its_network(tmp_path: Path) -> None:
     """What the README promises; the recipe then holds the whole id, and what the network was trained with."""
     make_set(tmp_path)
-    pretraining = config.build(config.PretrainRecipe, {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 48})
+    pretraining = recipes.build(config.PretrainRecipe, {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 48})
     run = runs.create(tmp_path, "pretrain", pretraining, title="a test's")
     files.write_json(run.path / "model.json", {})
     end = run.id[-4:]
@@ -154,7 +154,7 @@ def test_a_preset_gives_the_views_and_a_flag_counts_more(
     monkeypatch.setattr(Studio, "start", lambda self, kind, settings: asked.append(settings) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["pretrain", "--preset", "SimCLR paper", "--hue", "0.1", "--workspace", str(tmp_path)])
-    made = config.build(config.PretrainRecipe, asked[0])
+    made = recipes.build(config.PretrainRecipe, asked[0])
     assert (made.views.crop_min, made.views.grey, made.views.hue) == (0.08, 0.2, 0.1)
     code, _, err = call(capsys, "pretrain", "--preset", "none such", "--workspace", tmp_path)
     assert code == 1 and "no preset called 'none such'" in err

@@ -2,13 +2,13 @@
 
 import pytest
 
-from facessl import config, registry
+from facessl import config, recipes, registry, viewing
 from facessl.config import FinetuneRecipe, PrepareRecipe, PretrainRecipe
 from facessl.errors import RecipeError
 
 
 def test_every_setting_explains_itself() -> None:
-    for recipe in (*config.RECIPES.values(), config.ViewRecipe, config.DemoRecipe):
+    for recipe in (*config.RECIPES.values(), viewing.ViewRecipe, config.DemoRecipe):
         for name, field in recipe.model_fields.items():
             assert field.description, f"{recipe.__name__}.{name} has no help line"
 
@@ -26,21 +26,21 @@ def test_every_setting_explains_itself() -> None:
 )
 def test_what_cannot_be_is_said_in_plain_words(settings: dict[str, object], said: str) -> None:
     with pytest.raises(RecipeError) as refused:
-        config.build(PretrainRecipe, settings)
+        recipes.build(PretrainRecipe, settings)
     assert str(refused.value) == said
 
 
 def test_flat_settings_reach_nested_recipes_and_plugins() -> None:
-    recipe = config.build(PretrainRecipe, {"epochs": "3", "crop_min": "0.5", "temperature": "0.3"})
+    recipe = recipes.build(PretrainRecipe, {"epochs": "3", "crop_min": "0.5", "temperature": "0.3"})
     assert isinstance(recipe, PretrainRecipe)
     assert (recipe.epochs, recipe.views.crop_min, recipe.options["temperature"]) == (3, 0.5, 0.3)
 
 
 def test_a_recipe_is_complete_and_loads_again() -> None:
-    recipe = config.build(PrepareRecipe, {"people": 5})
+    recipe = recipes.build(PrepareRecipe, {"people": 5})
     saved = recipe.model_dump(mode="json")
     assert saved["options"]["people"] == 5 and "photos" in saved["options"]
-    assert config.build(PrepareRecipe, saved) == recipe
+    assert recipes.build(PrepareRecipe, saved) == recipe
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_recipe_is_complete_and_loads_again() -> None:
 )
 def test_nonsense_is_refused_in_one_line(kind: str, settings: dict[str, object], words: str) -> None:
     with pytest.raises(RecipeError, match=words) as caught:
-        config.build(config.RECIPES[kind], settings)
+        recipes.build(config.RECIPES[kind], settings)
     assert "\n" not in str(caught.value)
 
 
@@ -76,7 +76,7 @@ def test_no_two_settings_of_a_recipe_share_a_flat_name() -> None:
     for recipe in config.RECIPES.values():
         own = list(recipe.model_fields)
         for field in recipe.model_fields.values():
-            if isinstance(field.default, config.Recipe):
+            if isinstance(field.default, recipes.Recipe):
                 own += type(field.default).model_fields
         for kind, _, _ in recipe.PLUGINS:
             for plugin in registry.names(kind):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from facessl import checkpoints, config, registry, runs, views
+from facessl import checkpoints, config, recipes, registry, runs, views
 from facessl.encoder import Encoder, unit_rows
 from facessl.errors import ModelError
 from facessl.finetuning import finetune
@@ -18,7 +18,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = tmp_path_factory.mktemp("encoder")
     make_set(workspace)
     settings = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "epochs": 1, "device": "cpu", "threads": 1}
-    run = runs.create(workspace, "finetune", config.build(config.FinetuneRecipe, settings), title="test")
+    run = runs.create(workspace, "finetune", recipes.build(config.FinetuneRecipe, settings), title="test")
     finetune(run, workspace)
     return run.path
 
@@ -142,7 +142,7 @@ def test_a_linear_probe_reads_embeddings(tmp_path: Path) -> None:
     make_set(tmp_path)
     settings = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "epochs": 2, "device": "cpu", "threads": 1}
     run = runs.create(
-        tmp_path, "finetune", config.build(config.FinetuneRecipe, {**settings, "mode": "frozen"}), title=""
+        tmp_path, "finetune", recipes.build(config.FinetuneRecipe, {**settings, "mode": "frozen"}), title=""
     )
     finetune(run, tmp_path)
     encoder = Encoder.from_run(run.path, "cpu")

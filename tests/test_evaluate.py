@@ -8,7 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facessl import config, dataset, evaluating, learnt, models, pairs, resolve, run, runs, verification, worker
+from facessl import (
+    config,
+    dataset,
+    evaluating,
+    learnt,
+    models,
+    pairs,
+    recipes,
+    resolve,
+    run,
+    runs,
+    verification,
+    worker,
+)
 from facessl.baselines import pixel_embeddings
 from facessl.cli import main
 from facessl.encoder import Encoder
@@ -247,7 +260,7 @@ def test_a_fine_tuning_counts_its_names_and_what_it_began_from(home: Path) -> No
 
 def exposure(workspace: Path, protocol: pairs.Protocol, **settings: object) -> tuple[dict[str, Any], list[str]]:
     """Return what is said of a pre-training with these settings; it was made, and need not be trained for that."""
-    recipe = config.build(config.PretrainRecipe, SMALL | settings)
+    recipe = recipes.build(config.PretrainRecipe, SMALL | settings)
     run = runs.create(workspace, "pretrain", recipe, title="of other photos")
     return evaluating._exposure(run.id, protocol, workspace)
 

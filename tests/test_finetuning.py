@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from torch import Tensor, nn
 
-from facessl import checkpoints, config, devices, optimisers, registry, runs, training, worker
+from facessl import checkpoints, devices, optimisers, recipes, registry, runs, training, worker
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
@@ -34,7 +34,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def new_run(workspace: Path, **settings: object) -> Run:
-    recipe = config.build(FinetuneRecipe, {**SMALL, **settings})
+    recipe = recipes.build(FinetuneRecipe, {**SMALL, **settings})
     return runs.create(workspace, "finetune", recipe, title="test")
 
 
@@ -81,7 +81,7 @@ def plain_loop(workspace: Path, recipe: FinetuneRecipe) -> dict[str, Tensor]:
 def test_without_its_settings_fine_tuning_is_what_it_was_bit_for_bit(workspace: Path, backbone: str) -> None:
     options = {} if backbone == "tinyvgg" else {"stages": 2}
     settings = {name: value for name, value in SMALL.items() if name != "stages"} | options
-    recipe = config.build(FinetuneRecipe, {**settings, "backbone": backbone})
+    recipe = recipes.build(FinetuneRecipe, {**settings, "backbone": backbone})
     run = runs.create(workspace, "finetune", recipe, title="test")
     finetune(run, workspace)
     found = weights_of(run)

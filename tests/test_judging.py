@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from facessl import config, files, judging, runs
+from facessl import config, files, judging, recipes, runs
 from facessl.dataset import FaceDataset
 from facessl.encoder import Encoder
 from facessl.finetuning import finetune
@@ -22,7 +22,7 @@ SMALL = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "batch_size
 def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run, dict]:
     workspace = tmp_path_factory.mktemp("judging")
     make_set(workspace, people=4, photos=20)
-    recipe = config.build(config.FinetuneRecipe, {**SMALL, "epochs": 2, "precision": "fp32"})
+    recipe = recipes.build(config.FinetuneRecipe, {**SMALL, "epochs": 2, "precision": "fp32"})
     run = runs.create(workspace, "finetune", recipe, title="test")
     return workspace, run, finetune(run, workspace)
 
@@ -69,7 +69,7 @@ def test_the_untrained_network_is_the_one_a_run_from_scratch_begins_with(
     seen: list[Encoder] = []
     build = judging._untrained
     monkeypatch.setattr(judging, "_untrained", lambda *args: seen.append(build(*args)) or seen[-1])
-    recipe = config.build(config.FinetuneRecipe, {**SMALL, "epochs": 1, "mode": "frozen", "precision": "fp32"})
+    recipe = recipes.build(config.FinetuneRecipe, {**SMALL, "epochs": 1, "mode": "frozen", "precision": "fp32"})
     frozen = runs.create(workspace, "finetune", recipe, title="test")
     finetune(frozen, workspace)
     faces = FaceDataset(workspace / "datasets" / "tiny").faces[:5]

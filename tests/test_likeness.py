@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from facessl import likeness, views
-from facessl.config import ViewRecipe
 from facessl.dataset import open_dataset
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError, FaceSSLError
 from facessl.studio import Studio
+from facessl.viewing import ViewRecipe
 from tests.tiny import make_set
 
 COPIES = views.PRESETS["seed project"]

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from facessl import registry
 from facessl.cli import main
-from facessl.config import PretrainRecipe, ViewRecipe
+from facessl.config import PretrainRecipe
 from facessl.encoder import build_backbone
 from facessl.errors import Stopped
 from facessl.methods import Method
 from facessl.pretraining import pretrain
 from facessl.run import Run
+from facessl.viewing import ViewRecipe
 from pages._shared.forms import bounds
 from tests.test_training import loop_of, new_run, stop_after
 from tests.tiny import make_set

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from facessl import config, preparation, runs
+from facessl import config, preparation, recipes, runs
 from facessl.dataset import FaceDataset, open_dataset
 from facessl.errors import DatasetError, SourceError, Stopped
 from facessl.images import encode_jpeg
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 
 def make_run(workspace: Path, **settings: object) -> Run:
-    recipe = config.build(config.PrepareRecipe, {"name": "demo", **settings})
+    recipe = recipes.build(config.PrepareRecipe, {"name": "demo", **settings})
     return runs.create(workspace, "prepare", recipe, title="a test's")
 
 
@@ -111,7 +111,7 @@ def test_a_row_says_what_its_photo_and_crop_are(drawn: FaceDataset) -> None:
     slope = np.degrees(np.arctan2(kept["right_eye_y"] - kept["left_eye_y"], kept["right_eye_x"] - kept["left_eye_x"]))
     assert np.nanmax(np.abs(slope - kept["angle"])) < 1e-3
     assert drawn.faces[4].mean() == pytest.approx(kept["brightness"][4], abs=25)
-    source = preparation.open_recipe_source(config.build(config.PrepareRecipe, drawn.info["recipe"]))
+    source = preparation.open_recipe_source(recipes.build(config.PrepareRecipe, drawn.info["recipe"]))
     assert drawn.table["factor_yaw"].tolist() == pytest.approx([p.factors["yaw"] for p in source.photos], abs=1e-4)
     assert drawn.table["path"].tolist() == [photo.path for photo in source.photos]
 

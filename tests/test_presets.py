@@ -6,9 +6,10 @@ import pytest
 
 from facessl import presets, runs
 from facessl.cli import main
-from facessl.config import EmbedRecipe, PretrainRecipe, ViewRecipe
+from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RecipeError
 from facessl.studio import Studio
+from facessl.viewing import ViewRecipe
 
 MINE = ViewRecipe(rotation=12.0, grey=0.1)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facessl import batches, config, devices, pretraining, probe, runs, seen, worker
+from facessl import batches, config, devices, pretraining, probe, recipes, runs, seen, worker
 from facessl.batches import FaceBatches
 from facessl.dataset import FaceDataset
 from facessl.encoder import Encoder
@@ -77,7 +77,7 @@ def test_nothing_that_was_learnt_stays(workspace: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_is_said(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = config.build(config.ProbeRecipe, {**SMALL, "optimizer": "sgd", "learning_rate": 10, "precision": "fp32"})
+    recipe = recipes.build(config.ProbeRecipe, {**SMALL, "optimizer": "sgd", "learning_rate": 10, "precision": "fp32"})
     run = runs.create(workspace, "probe", recipe, title="too fast")
     render = batches.views.to_input
     monkeypatch.setattr(batches.views, "to_input", lambda pictures: render(pictures) * float("inf"))
@@ -106,7 +106,7 @@ def test_a_probe_s_work_is_known_to_the_worker() -> None:
 
 @pytest.mark.parametrize("epoch", [0, 2])
 def test_the_views_shown_are_those_that_the_network_sees(workspace: Path, epoch: int) -> None:
-    recipe = config.build(config.PretrainRecipe, {**SMALL, "seed": 5})
+    recipe = recipes.build(config.PretrainRecipe, {**SMALL, "seed": 5})
     run = runs.create(workspace, "pretrain", recipe, title="a run")
     dataset = FaceDataset(workspace / "datasets" / "tiny")
     pool, labels = pretraining.faces_to_learn_from(dataset, [], named_only=False)
@@ -117,14 +117,14 @@ def test_the_views_shown_are_those_that_the_network_sees(workspace: Path, epoch:
 
 
 def test_a_batch_that_changed_on_the_way_is_the_one_shown(workspace: Path) -> None:
-    run = runs.create(workspace, "pretrain", config.build(config.PretrainRecipe, {**SMALL}), title="a run")
+    run = runs.create(workspace, "pretrain", recipes.build(config.PretrainRecipe, {**SMALL}), title="a run")
     assert len(seen.first_views(run, workspace, 0, 20)[0]) == 8
     Run(run.path).resolved(batch_size=6)
     assert len(seen.first_views(run, workspace, 0, 20)[0]) == 6
 
 
 def test_a_method_of_names_has_one_view(workspace: Path) -> None:
-    recipe = config.build(config.PretrainRecipe, {**SMALL, "method": "supervised"})
+    recipe = recipes.build(config.PretrainRecipe, {**SMALL, "method": "supervised"})
     run = runs.create(workspace, "pretrain", recipe, title="a run")
     assert len(seen.first_views(run, workspace, 0, 4)) == 1
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facessl import config, registry, stages, training
+from facessl import recipes, registry, stages, training
 from facessl.config import FinetuneRecipe
 from facessl.encoder import build_backbone
 from facessl.errors import RecipeError
@@ -83,10 +83,10 @@ def test_frozen_stages_behave_as_in_use_while_the_others_learn() -> None:
 
 def test_more_stages_than_there_are_are_refused_in_words() -> None:
     with pytest.raises(RecipeError, match="resnet18 has 5 stages here, so freeze_stages is at most 5"):
-        config.build(FinetuneRecipe, {"freeze_stages": 6})
+        recipes.build(FinetuneRecipe, {"freeze_stages": 6})
     with pytest.raises(RecipeError, match="resnet18 has 3 stages here"):
-        config.build(FinetuneRecipe, {"freeze_stages": 4, "stages": 2})
-    assert config.build(FinetuneRecipe, {"freeze_stages": 9, "backbone": "efficientnet_b0"}).freeze_stages == 9
+        recipes.build(FinetuneRecipe, {"freeze_stages": 4, "stages": 2})
+    assert recipes.build(FinetuneRecipe, {"freeze_stages": 9, "backbone": "efficientnet_b0"}).freeze_stages == 9
     with pytest.raises(ValueError, match="has 2 stages, so 3 of them"):
         stages.freeze(build_backbone("tinyvgg", {}), 3)
 
@@ -94,4 +94,4 @@ def test_more_stages_than_there_are_are_refused_in_words() -> None:
 @pytest.mark.parametrize("settings", [{"freeze_stages": 1}, {"layer_decay": 0.5}])
 def test_a_frozen_network_has_no_stages_to_set(settings: dict[str, float]) -> None:
     with pytest.raises(RecipeError, match="mode frozen keeps the whole network"):
-        config.build(FinetuneRecipe, {"mode": "frozen", **settings})
+        recipes.build(FinetuneRecipe, {"mode": "frozen", **settings})

@@ -11,8 +11,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from facessl import conducting, files, jobs, registry, resolve, runs, worker
-from facessl.config import RECIPES, build
+from facessl.config import RECIPES
 from facessl.errors import RunError
+from facessl.recipes import build
 from facessl.run import Run
 from facessl.studio import Studio
 from facessl.studying import Done, Report, Step

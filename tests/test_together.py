@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from facessl import checkpoints, config, runs, worker
+from facessl import checkpoints, config, recipes, runs, worker
 from facessl.distributed import World
 from facessl.finetuning import finetune
 from facessl.pretraining import pretrain
@@ -20,7 +20,7 @@ SMALL = {
 
 
 def new_run(workspace: Path, kind: str, **settings: object) -> Run:
-    return runs.create(workspace, kind, config.build(config.RECIPES[kind], {**SMALL, **settings}), title="test")
+    return runs.create(workspace, kind, recipes.build(config.RECIPES[kind], {**SMALL, **settings}), title="test")
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_run_of_two_processes_goes_on_in_one(workspace: Path, monkeypatch: pyt
     run = new_run(workspace, "pretrain", processes=2)
     assert worker.work(workspace, run.id) == "finished", run.log_text()
     assert [row["epoch"] for row in run.metrics()] == [0, 1, 2]
-    more = config.build(config.PretrainRecipe, run.recipe().model_dump() | {"processes": 1, "epochs": 3})
+    more = recipes.build(config.PretrainRecipe, run.recipe().model_dump() | {"processes": 1, "epochs": 3})
     monkeypatch.setattr(Run, "recipe", lambda self: more)
     pretrain(run, workspace)
     assert [row["epoch"] for row in run.metrics()] == [0, 1, 2, 3]

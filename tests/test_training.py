@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from sklearn.neighbors import KNeighborsClassifier
 
-from facessl import checkpoints, config, devices, optimisers, pretraining, runs, training
+from facessl import checkpoints, config, devices, optimisers, pretraining, recipes, runs, training
 from facessl.batches import Batch, FaceBatches, FacePool
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
@@ -30,7 +30,7 @@ SMALL = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "batch_size
 
 
 def new_run(workspace: Path, kind: str, **settings: object) -> Run:
-    recipe = config.build(config.RECIPES[kind], {**SMALL, **settings})
+    recipe = recipes.build(config.RECIPES[kind], {**SMALL, **settings})
     return runs.create(workspace, kind, recipe, title="test")
 
 
@@ -190,8 +190,8 @@ def test_a_damaged_state_or_model_says_what_to_do(workspace: Path) -> None:
 
 
 def test_recipes_are_what_they_say() -> None:
-    assert isinstance(config.build(PretrainRecipe, SMALL), PretrainRecipe)
-    assert isinstance(config.build(FinetuneRecipe, SMALL), FinetuneRecipe)
+    assert isinstance(recipes.build(PretrainRecipe, SMALL), PretrainRecipe)
+    assert isinstance(recipes.build(FinetuneRecipe, SMALL), FinetuneRecipe)
 
 
 def test_the_faces_of_another_set_join_in_nameless_and_never_its_judges(
@@ -263,7 +263,7 @@ def without_batch_norm() -> Method:
 
 def batches_of(workspace: Path, **settings: object) -> FaceBatches:
     dataset = FaceDataset(workspace / "datasets" / "tiny")
-    recipe = config.build(PretrainRecipe, {**SMALL, "precision": "fp32", **settings})
+    recipe = recipes.build(PretrainRecipe, {**SMALL, "precision": "fp32", **settings})
     rows = dataset.rows("train")
     return FaceBatches(FacePool([(dataset, rows)]), dataset.labels(rows), 2, recipe, devices.compute("cpu", "fp32", 1))
 
@@ -386,7 +386,7 @@ def test_a_run_goes_on_with_another_batch_size_as_far_into_the_epoch_as_it_was(
             pretrain(run, workspace)
     state = checkpoints.load_state(run.path)
     assert (state["epoch"], state["step"], state["steps"]) == (0, 4, 7)
-    again = config.build(PretrainRecipe, run.recipe().model_dump() | {"batch_size": 14})
+    again = recipes.build(PretrainRecipe, run.recipe().model_dump() | {"batch_size": 14})
     monkeypatch.setattr(Run, "recipe", lambda self: again)
     pretrain(run, workspace)
     assert [row["epoch"] for row in run.metrics()] == [0, 1, 2]

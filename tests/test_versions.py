@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facessl import config
+from facessl import config, recipes
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError
 from facessl.images import encode_jpeg
@@ -38,7 +38,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     studio.edit("mine", "rename", person="Ann", to="Anna")
     studio.edit("mine", "exclude", photo=int(studio.dataset("mine").rows("train")[0]))
     second = photos(home / "second.zip", {"Ann": range(5, 14), "Cid": range(2, 6), "Eve": range(5)})
-    made = config.build(config.PrepareRecipe, {"source": "folder", "path": str(second), "parent": "mine", "workers": 1})
+    settings = {"source": "folder", "path": str(second), "parent": "mine", "workers": 1}
+    made = recipes.build(config.PrepareRecipe, settings)
     recipe = version(studio, made)
     run_here(home, "prepare", edits={"mine": 2}, **recipe.model_dump())
     return home

@@ -5,7 +5,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
 from facessl import views
-from facessl.config import ViewRecipe
+from facessl.viewing import ViewRecipe
 
 TURNED = ViewRecipe(rotation=30.0, blur=0.5, blur_max=3.0, hue=0.2)
 

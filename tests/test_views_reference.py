@@ -12,8 +12,8 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
 from facessl import images, views
-from facessl.config import ViewRecipe
 from facessl.sources import synthetic
+from facessl.viewing import ViewRecipe
 from tests.test_views import coloured, one, smooth_pictures
 
 PAPER = views.PRESETS["SimCLR paper"]

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from facessl import files, preparation, runs, worker
-from facessl.config import PrepareRecipe, build
+from facessl.config import PrepareRecipe
 from facessl.errors import SourceError
 from facessl.preparation import _chunks
+from facessl.recipes import build
 from facessl.run import Run
 from facessl.sources import synthetic
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facessl.config import PrepareRecipe, build
+from facessl.config import PrepareRecipe
 from facessl.dataset import SPLITS
+from facessl.recipes import build
 
 
 def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: int = 10, unnamed: int = 4) -> Path:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from facessl import devices, files
 from facessl.bench import _peer
-from facessl.config import MAX_SEED, Device, Recipe
+from facessl.recipes import MAX_SEED, Device, Recipe
 
 WHAT = ("views", "train", "loss")
 NO_GPU = "not measured on a GPU"

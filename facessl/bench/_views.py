@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from facessl import config, devices, views
+from facessl import devices, recipes, views
 from facessl.batches import FaceBatches
 from facessl.bench import BenchRecipe, _faces, _peer
 from facessl.bench._faces import Faces
@@ -48,7 +48,7 @@ def measure(recipe: BenchRecipe, workspace: Path, say: Callable[[str], None]) ->
 
 def settings(recipe: BenchRecipe, size: int, **more: Any) -> PretrainRecipe:
     """Return the pre-training that is measured; RecipeError if there can be none like it."""
-    return config.build(
+    return recipes.build(
         PretrainRecipe,
         {
             "dataset": recipe.dataset or "generated faces",

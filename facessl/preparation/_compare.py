@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from facessl import comparison
-from facessl.config import DetectorsRecipe, PrepareRecipe, build
+from facessl.config import DetectorsRecipe, PrepareRecipe
 from facessl.dataset import open_for
 from facessl.detection import FaceDetector, open_detector
 from facessl.errors import ImageError
 from facessl.preparation._photos import PhotoReader
+from facessl.recipes import build
 from facessl.run import Run
 
 _STEPS = (1.1, 1.2, 1.3)  # of Haar's pyramid: what precision costs and brings

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facessl import edits
-from facessl.config import PrepareRecipe, build
+from facessl.config import PrepareRecipe
 from facessl.dataset import FaceDataset, list_datasets, open_dataset
 from facessl.errors import DatasetError
 from facessl.images import encode_jpeg
 from facessl.preparation._pack import EMPTY, part_exists, write_part
 from facessl.preparation._plan import NAMELESS, Place
+from facessl.recipes import build
 from facessl.sources import Photo
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facessl.config import PrepareRecipe, build
+from facessl.config import PrepareRecipe
 from facessl.dataset import FaceDataset, open_dataset
 from facessl.preparation._chunks import open_recipe_source
+from facessl.recipes import build
 
 
 class PhotoReader:

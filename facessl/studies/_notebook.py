@@ -17,9 +17,9 @@ from torch.optim import Optimizer
 
 from facessl import baselines, losses, metrics, views
 from facessl.backbones import _imagenet, resnet18
-from facessl.config import ViewRecipe
 from facessl.devices import Compute
 from facessl.errors import DatasetError
+from facessl.viewing import ViewRecipe
 
 BATCH = 64
 TEMPERATURE = 0.5

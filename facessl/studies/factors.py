@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from facessl import studying
-from facessl.config import MAX_SEED, Device
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
+from facessl.recipes import MAX_SEED, Device
 from facessl.run import Run
 from facessl.studies import _starts
 from facessl.studies._cells import listed

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from facessl.config import MAX_SEED, Device
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
+from facessl.recipes import MAX_SEED, Device
 from facessl.studies import _labels, _starts
 from facessl.studies._labels import Line
 from facessl.studies._starts import Start

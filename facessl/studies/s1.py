@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from facessl.config import MAX_SEED
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
+from facessl.recipes import MAX_SEED
 from facessl.run import Run
 from facessl.studies import _s1_report as report
 from facessl.studies import _why as why

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facessl.config import MAX_SEED
 from facessl.dataset import FaceDataset
+from facessl.recipes import MAX_SEED
 from facessl.run import Run
 from facessl.studies import _s2_report as report
 from facessl.studies._cells import missing_weights

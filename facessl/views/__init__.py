@@ -8,7 +8,7 @@ The two differ by 10 grey levels (mean, random colours) at a turn of 0.05 and by
 13 and 51; on LFW faces by 5 and 6. A rotation in YIQ differs more: by 13 and 31, on faces by 9 and 12.
 """
 
-from facessl.config import GENTLE_VIEWS, ViewRecipe
+from facessl.viewing import GENTLE_VIEWS, ViewRecipe
 from facessl.views._cpu import plain, render
 from facessl.views._parameters import ViewParameters, draw, unchanged
 from facessl.views._steps import steps, strongest

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from facessl.config import ViewRecipe
+from facessl.viewing import ViewRecipe
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE, GREY = range(5)  # the colour operations, as ``order`` counts them
 LUMA = np.array([0.299, 0.587, 0.114])

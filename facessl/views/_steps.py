@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from facessl.config import ViewRecipe
+from facessl.viewing import ViewRecipe
 from facessl.views._cpu import render
 from facessl.views._parameters import GREY, ViewParameters, colour_changes, turns, unchanged
 

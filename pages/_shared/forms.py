@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from facessl import devices, registry
-from facessl.config import Recipe
+from facessl.recipes import Recipe
 from pages._shared.words import label
 
 Choices = Mapping[str, Sequence[Any]]
@@ -39,7 +39,7 @@ def recipe_form(
         choices: For text fields that are one of a list known only now, and for lists of such.
 
     Returns:
-        Field -> value, ready for ``config.build``; a nested recipe is a dict of its own.
+        Field -> value, ready for ``recipes.build``; a nested recipe is a dict of its own.
     """
     given = dict(defaults or {})
     asked = model.model_fields if show is None else show

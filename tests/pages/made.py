@@ -7,9 +7,10 @@ import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from facessl import embeddings, evaluation, files, runs
-from facessl.config import RECIPES, build
+from facessl.config import RECIPES
 from facessl.dataset import open_dataset
 from facessl.metrics import wilson_interval
+from facessl.recipes import build
 from facessl.run import Run
 from tests.tiny import make_set
 

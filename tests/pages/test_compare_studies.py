@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import files, registry, runs
-from facessl.config import RECIPES, build
+from facessl.config import RECIPES
+from facessl.recipes import build
 from facessl.run import Run
 from facessl.studio import Studio
 from facessl.studying import Step

@@ -12,8 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import files, overview, runs, suspects
-from facessl.config import DetectorsRecipe, PrepareRecipe, build
+from facessl.config import DetectorsRecipe, PrepareRecipe
 from facessl.errors import FaceSSLError
+from facessl.recipes import build
 from facessl.run import Run
 from facessl.studio import Studio
 from pages._shared.data import browse, compared

@@ -10,9 +10,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from facessl import explain, jobs
-from facessl.config import FinetuneRecipe, build
+from facessl.config import FinetuneRecipe
 from facessl.encoder import Encoder
 from facessl.files import read_json, write_json
+from facessl.recipes import build
 from facessl.run import Run
 from facessl.stopping import BestEpoch
 from facessl.studio import Studio

@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl.config import RECIPES, FinetuneRecipe, PrepareRecipe, PretrainRecipe, Recipe, ViewRecipe, build
+from facessl.config import RECIPES, FinetuneRecipe, PrepareRecipe, PretrainRecipe
+from facessl.recipes import Recipe, build
+from facessl.viewing import ViewRecipe
 from pages._shared.forms import bounds
 from pages._shared.words import count, duration, percent
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from facessl import files, jobs, runs
-from facessl.config import DemoRecipe, PrepareRecipe, build
+from facessl.config import DemoRecipe, PrepareRecipe
+from facessl.recipes import build
 from facessl.run import Run
 from facessl.studio import Studio
 from tests.pages.made import finetuned, mapped, open_page, pretrained, tiny_set, words

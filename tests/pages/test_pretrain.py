@@ -10,13 +10,15 @@ from streamlit.testing.v1 import AppTest
 
 from facessl import devices, files, revision, runs
 from facessl.batches import FaceBatches, FacePool
-from facessl.config import GENTLE_VIEWS, PretrainRecipe, ViewRecipe, build
+from facessl.config import PretrainRecipe
 from facessl.dataset import FaceDataset
 from facessl.devices import Compute, DeviceInfo
 from facessl.distributed import World
+from facessl.recipes import build
 from facessl.run import Run
 from facessl.studio import Studio
 from facessl.turns import Place
+from facessl.viewing import GENTLE_VIEWS, ViewRecipe
 from pages._shared.curves import collapse_sentence, pretrain_sentence
 from pages._shared.pretrain.before import an_epoch, before_it, computes_on, steps_of, twice_learnt_from
 from pages._shared.pretrain.start import BY_HAND, MATTERS, groups

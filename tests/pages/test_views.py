@@ -7,8 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import views
-from facessl.config import PretrainRecipe, ViewRecipe
+from facessl.config import PretrainRecipe
 from facessl.studio import Studio
+from facessl.viewing import ViewRecipe
 from tests.pages.made import open_page, pretrained, words
 from tests.pages.test_home import counted_set
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from facessl import config, files, runs
+from facessl import config, files, recipes, runs
 from facessl.dataset import open_dataset
 from facessl.errors import RecipeError
 from facessl.studies import label_efficiency as study
@@ -58,7 +58,7 @@ def test_what_learnt_from_names_is_no_start_for_few_of_them(tmp_path: Path) -> N
     dataset = open_dataset(tmp_path, "tiny")
     with pytest.raises(RecipeError, match="learns from all names"):
         study.steps(dataset, study.Options(starts="supervised"), tmp_path)
-    recipe = config.build(config.FinetuneRecipe, {"dataset": "tiny", "backbone": "tinyvgg"})
+    recipe = recipes.build(config.FinetuneRecipe, {"dataset": "tiny", "backbone": "tinyvgg"})
     run = runs.create(tmp_path, "finetune", recipe, title="knows names")
     files.write_json(run.path / "model.json", {})
     with pytest.raises(RecipeError, match="learnt from names"):

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from facessl import conducting, config, registry
+from facessl import conducting, recipes, registry
 from facessl.dataset import FaceDataset
 from facessl.run import Run
 from pages._shared.backend import studio
@@ -92,7 +92,7 @@ def new_study(dataset: FaceDataset) -> None:
     try:
         checked = plugin.Options(**options)
     except ValidationError as error:
-        st.error(plain(config.explain(error)), icon=":material/error:")
+        st.error(plain(recipes.explain(error)), icon=":material/error:")
         return
     with shown_errors():
         what_it_takes(dataset, plugin, checked)

@@ -4,10 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from facessl import config, registry
-from facessl.config import FinetuneRecipe, ViewRecipe, device_defaults
+from facessl import recipes, registry
+from facessl.config import FinetuneRecipe, device_defaults
 from facessl.dataset import FaceDataset
 from facessl.errors import RecipeError
+from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
 from pages._shared.forms import plugin_options, plugin_select, recipe_form
 from pages._shared.pretrain.before import EVERY, before_it, computes_on
@@ -60,7 +61,7 @@ def start_run(dataset: FaceDataset, watch: tuple[str, str]) -> None:
         f"{count(named, 'train photo')}. Test photos are looked at once, at the end."
     )
     try:
-        recipe = config.build(FinetuneRecipe, settings)
+        recipe = recipes.build(FinetuneRecipe, settings)
     except RecipeError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return

@@ -7,9 +7,10 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from facessl import config, registry
-from facessl.config import PretrainRecipe, ViewRecipe, device_defaults
+from facessl import config, recipes, registry
+from facessl.config import PretrainRecipe, device_defaults
 from facessl.errors import RecipeError
+from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
 from pages._shared.forms import field_widget, plugin_options, plugin_select, recipe_form
 from pages._shared.pretrain.before import EVERY, estimate_waits, where_it_goes
@@ -51,7 +52,7 @@ def start_run(watch: tuple[str, str]) -> None:
     st.caption(what_it_asks(method))
     settings = settings_of(dataset.name, method, backbone, preset, views)
     try:
-        recipe = config.build(PretrainRecipe, settings)
+        recipe = recipes.build(PretrainRecipe, settings)
     except RecipeError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from facessl.config import ViewRecipe
 from facessl.dataset import FaceDataset
 from facessl.errors import FaceSSLError
+from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
 from pages._shared.widgets import run_name
 from pages._shared.words import percent, plain

@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from facessl import config
-from facessl.config import PretrainRecipe, ViewRecipe, device_defaults
+from facessl import recipes
+from facessl.config import PretrainRecipe, device_defaults
 from facessl.errors import RecipeError
+from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
 from pages._shared.forms import recipe_form
 from pages._shared.pretrain.start import CARRIED, FROM_VIEWS
@@ -81,7 +82,7 @@ def pick_recipe(message: Any) -> tuple[ViewRecipe, bool] | None:
     buttons = st.container(horizontal=True, vertical_alignment="center")
     values = recipe_form(ViewRecipe, key=key, defaults=start.model_dump())
     try:
-        recipe = config.build(ViewRecipe, values)
+        recipe = recipes.build(ViewRecipe, values)
     except RecipeError as error:
         message.error(f"{in_labels(str(error))} The pictures keep the last settings that fit.", icon=":material/error:")
         return st.session_state.get(LAST, start), False
