@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facessl import devices, jobs, learnt, models, pairs, runs, verification
+from facessl import attending, devices, learnt, models, pairs, runs, verification
 from facessl.config import EvaluateRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.errors import ModelError
@@ -31,7 +31,7 @@ def evaluate(run: Run, workspace: Path) -> dict[str, Any]:
         ModelError: The model's weights are missing, or it gives no finite numbers.
     """
     recipe: EvaluateRecipe = run.recipe()
-    with jobs.breakable():
+    with attending.breakable():
         dataset = open_for(run, workspace, recipe.dataset)
         protocol = pairs.of(recipe, dataset)
         device = devices.pick(recipe.device)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import beginnings, distributed, heads, jobs, judging, registry, stages, training
+from facessl import attending, beginnings, distributed, heads, judging, registry, stages, training
 from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
@@ -39,7 +39,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         return {}
     torch.manual_seed(recipe.seed)
     run.update(device=compute.device.name, message="Loading the faces.")
-    with jobs.breakable():
+    with attending.breakable():
         dataset = open_for(run, workspace, recipe.dataset)
         backbone = beginnings.starting_backbone(recipe, workspace)
     _check(dataset, recipe)

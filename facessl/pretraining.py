@@ -11,11 +11,11 @@ from torch import Tensor
 
 from facessl import (
     __version__,
+    attending,
     beginnings,
     checkpoints,
     distributed,
     files,
-    jobs,
     metrics,
     registry,
     training,
@@ -187,7 +187,7 @@ def set_up(run: Run, workspace: Path) -> SetUp:
     world = distributed.join(compute.device.kind)
     torch.manual_seed(recipe.seed)
     run.update(device=compute.device.name, message="Loading the faces.")
-    with jobs.breakable():
+    with attending.breakable():
         dataset = open_for(run, workspace, recipe.dataset)
         backbone = beginnings.starting_backbone(recipe, workspace)
         plugin = registry.load("methods", recipe.method)

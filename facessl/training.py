@@ -17,7 +17,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from facessl import checkpoints, jobs, optimisers, states
+from facessl import attending, checkpoints, optimisers, states
 from facessl.batches import Batch, Batches
 from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
@@ -62,7 +62,7 @@ def fit(
         loop.log_the_beginning()
         # A step of large images takes long on a CPU, and so does looking at the result of an epoch: a stop that would
         # have to wait for it drops it.
-        with jobs.saving_first(loop.save):
+        with attending.saving_first(loop.save):
             if loop.epoch == 0 and loop.step == 0:
                 loop.look_at_the_untrained(on_epoch)
             while loop.epoch < recipe.epochs and not loop.over:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facessl import devices, distributed, files, jobs, runs, states, together, turns
+from facessl import attending, devices, distributed, files, runs, states, together, turns
 from facessl.config import EmbedRecipe, FinetuneRecipe
 from facessl.dataset import open_for
 from facessl.errors import FaceSSLError, Stopped
@@ -29,12 +29,12 @@ def work(workspace: Path, run_id: str) -> str:
     However the work ends, the status says so; what nobody foresaw leaves its traceback in the log.
     """
     run = runs.find(workspace, run_id)
-    own_process = jobs.has_own_process()
-    with jobs.held(run):
+    own_process = attending.has_own_process()
+    with attending.held(run):
         os.nice(10)  # the pages come first
         run.update(state="queued", attempts=run.written().attempts + 1, counted_at=None)
-        with _ends_told(run), jobs.attended(run, own_process=own_process):
-            jobs.keep_room(run)
+        with _ends_told(run), attending.attended(run, own_process=own_process):
+            attending.keep_room(run)
             _in_turn(run, workspace)
         return run.status().state if run.path.is_dir() else "deleted"
 
@@ -43,7 +43,7 @@ def take_part(workspace: Path, run_id: str) -> None:
     """Be one of the processes of a run that ``torchrun`` started; the first of them tells how the run ended."""
     run, world = runs.find(workspace, run_id), distributed.launched()
     try:
-        with jobs.helping(run):
+        with attending.helping(run):
             if world.first:
                 with _ends_told(run):
                     files.write_json(run.path / "result.json", _WORK[run.kind](run, workspace))
@@ -68,11 +68,11 @@ def _ends_told(run: Run) -> Iterator[None]:
             _fail(run, _what_failed(error))
             traceback.print_exc()
     finally:
-        jobs.give_room_back(run)
+        attending.give_room_back(run)
 
 
 def _in_turn(run: Run, workspace: Path) -> None:
-    jobs.wait_for_parents(workspace, run)
+    attending.wait_for_parents(workspace, run)
     recipe = run.config["recipe"]
     with _place(run, workspace):
         run.update(state="running", message="Starting.", started=files.now())
@@ -101,7 +101,7 @@ def _carried_out(run: Run, workspace: Path, processes: int) -> dict[str, Any]:
     if processes == 1 or distributed.launched().size > 1:
         return _WORK[run.kind](run, workspace)
     (run.path / "result.json").unlink(missing_ok=True)
-    with jobs.with_helpers():
+    with attending.with_helpers():
         together.launch(workspace, run, processes)
     return files.read_json(run.path / "result.json")
 
@@ -127,7 +127,7 @@ def _fail(run: Run, sentence: str) -> None:
 
 
 def _end(run: Run, **how: str) -> None:
-    jobs.give_room_back(run)  # the disk may be full
+    attending.give_room_back(run)  # the disk may be full
     run.log(how.get("error") or how["message"])
     run.update(**how, seconds_left=None, counted_at=None, finished=files.now())
 
@@ -139,7 +139,7 @@ def _prepare(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _pretrain(run: Run, workspace: Path) -> dict[str, Any]:
-    with jobs.breakable():  # torch takes seconds
+    with attending.breakable():  # torch takes seconds
         from facessl import pretraining
 
     result = pretraining.pretrain(run, workspace)
@@ -149,7 +149,7 @@ def _pretrain(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _finetune(run: Run, workspace: Path) -> dict[str, Any]:
-    with jobs.breakable():  # torch takes seconds
+    with attending.breakable():  # torch takes seconds
         from facessl import finetuning
 
     result = finetuning.finetune(run, workspace)
@@ -195,7 +195,7 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
     from facessl import embeddings
 
     recipe: EmbedRecipe = run.recipe()
-    with jobs.breakable():  # torch takes seconds
+    with attending.breakable():  # torch takes seconds
         from facessl import models
 
         dataset = open_for(run, workspace, recipe.dataset)
@@ -234,7 +234,7 @@ def _embed(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _evaluate(run: Run, workspace: Path) -> dict[str, Any]:
-    with jobs.breakable():  # torch takes seconds
+    with attending.breakable():  # torch takes seconds
         from facessl import evaluating
 
     return evaluating.evaluate(run, workspace)
@@ -247,7 +247,7 @@ def _detectors(run: Run, workspace: Path) -> dict[str, Any]:
 
 
 def _probe(run: Run, workspace: Path) -> dict[str, Any]:
-    with jobs.breakable():  # torch takes seconds
+    with attending.breakable():  # torch takes seconds
         from facessl import probe
 
     return probe.probe(run, workspace)

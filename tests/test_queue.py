@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from facessl import jobs, runs, turns
+from facessl import attending, runs, turns
 from facessl.config import EmbedRecipe
 from facessl.errors import Stopped
 from facessl.run import Run
@@ -37,7 +37,7 @@ class Worker(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with jobs.held(self.own), turns.turn(self.workspace, self.own, self.queues, self.count) as taken:
+        with attending.held(self.own), turns.turn(self.workspace, self.own, self.queues, self.count) as taken:
             self.got = taken
             self.go.wait(30)
 
@@ -68,13 +68,13 @@ def worker(tmp_path: Path, make_run: MakeRun) -> Iterator[Callable[..., Worker]]
 ONE_WORKER = """
 import os, sys, time
 from pathlib import Path
-from facessl import jobs, turns
+from facessl import attending, turns
 from facessl.run import Run
 workspace, run_id = Path(sys.argv[1]), sys.argv[2]
 run = Run(workspace / "runs" / run_id)
 print(flush=True)
 input()
-with jobs.held(run), turns.turn(workspace, run, ["cpu"]):
+with attending.held(run), turns.turn(workspace, run, ["cpu"]):
     working = os.open(workspace / "working", os.O_CREAT | os.O_EXCL)  # fails where another works
     time.sleep(0.05)
     os.close(working)
@@ -141,7 +141,7 @@ def test_no_two_tickets_have_one_number(tmp_path: Path, make_run: MakeRun, monke
     drawing, numbers = [make_run(str(number)) for number in range(8)], threading.Barrier(8)
 
     def draw(run: Run) -> None:
-        with jobs.held(run):
+        with attending.held(run):
             numbers.wait(10)
             turns._draw(tmp_path, run, ["cpu"], 1)
             numbers.wait(10)  # the tickets of the dead would be forgotten
@@ -202,7 +202,7 @@ def test_a_waiting_run_can_leave_the_queue_at_once(
     run = make_run("waiting")
     threading.Timer(0.3, run.request_stop).start()
     start = time.monotonic()
-    with pytest.raises(Stopped), jobs.held(run), turns.turn(tmp_path, run, ["cpu"]):
+    with pytest.raises(Stopped), attending.held(run), turns.turn(tmp_path, run, ["cpu"]):
         pytest.fail("two work at once")
     assert time.monotonic() - start < 1.3
     assert [place.run.title for place in turns.queue(tmp_path)] == ["first"]

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from facessl import jobs, runs, states, turns
+from facessl import attending, jobs, runs, states, turns
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RunError
 from facessl.run import Run
@@ -49,7 +49,7 @@ def gone(pid: int) -> bool:
 def parent(tmp_path: Path) -> Iterator[Run]:
     """A run that works for as long as the test."""
     made = runs.create(tmp_path, "pretrain", PretrainRecipe(), title="The parent")
-    with jobs.held(made):
+    with attending.held(made):
         made.update(state="running")
         yield made
         for run in runs.list_all(tmp_path):
@@ -172,7 +172,7 @@ def test_who_waits_for_a_run_that_died_goes_on_waiting(tmp_path: Path) -> None:
     parent = runs.create(tmp_path, "embed", EmbedRecipe(), title="The parent")
     parent.update(state="running")  # and nobody holds it
     child = runs.create(tmp_path, "embed", EmbedRecipe(), title="The child", after=[parent.id])
-    waits = threading.Thread(target=jobs.wait_for_parents, args=(tmp_path, child))
+    waits = threading.Thread(target=attending.wait_for_parents, args=(tmp_path, child))
     waits.start()
     until(lambda: "whose process ended" in child.written().message)
     parent.update(state="finished")
@@ -235,11 +235,11 @@ def test_a_killed_app_leaves_its_runs_going_and_the_next_finds_them(tmp_path: Pa
 HANGS = """
 import subprocess, sys, threading, time
 from pathlib import Path
-from facessl import jobs, runs, states
+from facessl import attending, jobs, runs, states
 from facessl.run import Run, timed
 run = Run(Path(sys.argv[1]))
-with jobs.held(run), jobs.attended(run, own_process=True):
-    jobs.keep_room(run)
+with attending.held(run), attending.attended(run, own_process=True):
+    attending.keep_room(run)
     run.update(state="running", message="Hanging.")
     child = subprocess.Popen(["sleep", "600"])
     with timed(run):
@@ -247,7 +247,7 @@ with jobs.held(run), jobs.attended(run, own_process=True):
         if sys.argv[2] == "hangs":
             time.sleep(600)
         how = {"state": "failed", "message": "m", "error": "e"}
-        threading.Thread(target=jobs.end_at_once, args=(run,), kwargs=how).start()
+        threading.Thread(target=attending.end_at_once, args=(run,), kwargs=how).start()
         while True:
             run.update(state="running")
 """
@@ -284,10 +284,10 @@ def test_work_that_hangs_ends_when_its_run_is_deleted(run: Run) -> None:
 
 
 def test_a_helper_ends_with_its_worker(run: Run) -> None:
-    code = "import sys, time; from pathlib import Path; from facessl import jobs; from facessl.runs import Run\n"
-    code += "with jobs.helping(Run(Path(sys.argv[1]))): print(flush=True); time.sleep(600)"
+    code = "import sys, time; from pathlib import Path; from facessl import attending; from facessl.run import Run\n"
+    code += "with attending.helping(Run(Path(sys.argv[1]))): print(flush=True); time.sleep(600)"
     command = [sys.executable, "-c", code, str(run.path)]
-    with jobs.held(run), jobs.with_helpers():
+    with attending.held(run), attending.with_helpers():
         helper = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         assert helper.stdout
         helper.stdout.readline()
@@ -304,7 +304,7 @@ def test_a_helper_ends_with_its_worker(run: Run) -> None:
 
 
 def test_two_processes_that_write_the_status_keep_each_others_words(run: Run) -> None:
-    code = "import sys; from pathlib import Path; from facessl.runs import Run; run = Run(Path(sys.argv[1])); input()\n"
+    code = "import sys; from pathlib import Path; from facessl.run import Run; run = Run(Path(sys.argv[1])); input()\n"
     code += "for n in range(300): run.update(**{sys.argv[2]: n + 1})"
     pipe = subprocess.PIPE
     writers = [
@@ -333,8 +333,8 @@ def test_what_other_threads_write_does_not_undo_the_last_word(run: Run) -> None:
 
 def test_a_last_word_does_not_contradict_an_earlier_one(run: Run) -> None:
     run.update(state="finished", message="Finished.")
-    code = "import sys; from pathlib import Path; from facessl import jobs; from facessl.runs import Run; "
-    code += "jobs.end_at_once(Run(Path(sys.argv[1])), state='stopped', message='m')"
+    code = "import sys; from pathlib import Path; from facessl import attending; from facessl.run import Run; "
+    code += "attending.end_at_once(Run(Path(sys.argv[1])), state='stopped', message='m')"
     subprocess.run([sys.executable, "-c", code, str(run.path)], cwd=ROOT, check=True, timeout=60)
     assert run.status().state == "finished"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facessl import jobs, revision, runs, turns
+from facessl import attending, jobs, revision, runs, turns
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RecipeError, RunError, Stopped
 from facessl.run import Run, timed
@@ -84,9 +84,9 @@ def test_a_run_is_alive_exactly_while_a_process_holds_it(run: Run) -> None:
 
 def test_a_stop_is_seen_and_the_wait_for_a_turn_ends(run: Run, tmp_path: Path) -> None:
     other = runs.create(tmp_path, "embed", EmbedRecipe(), title="Other")
-    with jobs.held(other), turns.turn(tmp_path, other, ["cpu"]):
+    with attending.held(other), turns.turn(tmp_path, other, ["cpu"]):
         run.request_stop()
-        with pytest.raises(Stopped), jobs.held(run), turns.turn(tmp_path, run, ["cpu"]):
+        with pytest.raises(Stopped), attending.held(run), turns.turn(tmp_path, run, ["cpu"]):
             pytest.fail("the queue let two runs work at once")
     assert list((tmp_path / "queue" / "cpu").iterdir()) == []
 
@@ -96,7 +96,7 @@ def test_the_ticket_of_a_killed_run_blocks_nobody(run: Run, tmp_path: Path) -> N
     folder.mkdir(parents=True)
     (folder / f"{1:020d}-{run.id}").touch()  # its worker is gone: nobody holds the lock
     other = runs.create(tmp_path, "embed", EmbedRecipe(), title="Other")
-    with jobs.held(other), turns.turn(tmp_path, other, ["cpu"]):
+    with attending.held(other), turns.turn(tmp_path, other, ["cpu"]):
         assert [t.name.split("-", 1)[1] for t in folder.iterdir()] == [other.id]
 
 
@@ -104,24 +104,24 @@ def test_a_resumed_run_does_not_wait_behind_its_own_lost_ticket(run: Run, tmp_pa
     folder = tmp_path / "queue" / "cpu"
     folder.mkdir(parents=True)
     (folder / f"{1:020d}-{run.id}").touch()
-    with jobs.held(run), turns.turn(tmp_path, run, ["cpu"]):
+    with attending.held(run), turns.turn(tmp_path, run, ["cpu"]):
         assert len(list(folder.iterdir())) == 1
 
 
 def test_two_workers_never_hold_one_run(run: Run) -> None:
-    with jobs.held(run), pytest.raises(RunError, match="already"), jobs.held(run):
+    with attending.held(run), pytest.raises(RunError, match="already"), attending.held(run):
         pytest.fail("two held it")
 
 
 def test_children_of_a_stopped_run_stop_with_a_reason(run: Run, tmp_path: Path) -> None:
     child = runs.create(tmp_path, "embed", EmbedRecipe(), title="Child", after=[run.id])
     with pytest.raises(Stopped, match="A map"):
-        jobs.wait_for_parents(tmp_path, child)
+        attending.wait_for_parents(tmp_path, child)
     run.update(state="failed")
     with pytest.raises(RunError, match="failed"):
-        jobs.wait_for_parents(tmp_path, child)
+        attending.wait_for_parents(tmp_path, child)
     run.update(state="finished")
-    jobs.wait_for_parents(tmp_path, child)
+    attending.wait_for_parents(tmp_path, child)
 
 
 # -- pause, time, and what else a worker writes down -------------------------------------------------------------
@@ -136,7 +136,7 @@ def until(met: Callable[[], bool], seconds: float = 10) -> None:
 
 def test_a_pause_waits_until_it_is_cleared_and_is_no_working_time(learning: Run) -> None:
     learning.request_pause()
-    with jobs.held(learning):
+    with attending.held(learning):
         learning.update(state="running", message="Epoch 1.")
         with timed(learning):
             waiting = threading.Thread(target=learning.wait_while_paused)
@@ -206,7 +206,7 @@ def test_half_written_files_of_dead_processes_are_removed(run: Run) -> None:
     (run.path / ".preview.jpg.partial").touch()
     living = run.path / f".about.json.{os.getpid()}.partial"
     living.touch()
-    with jobs.held(run):
+    with attending.held(run):
         assert [path.name for path in run.path.glob(".*")] == [living.name]
     assert run.status().state == "stopped"
 
@@ -215,7 +215,7 @@ def test_a_start_is_not_refused_because_somebody_looks(run: Run) -> None:
     with open(run.path / "run.lock", "a") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)  # as ``is_alive`` does, for an instant
         threading.Timer(0.2, looking.close).start()
-        with jobs.held(run):
+        with attending.held(run):
             pass
 
 
@@ -299,7 +299,7 @@ def test_words_without_end_and_no_words_are_refused(run: Run, words: dict[str, s
 
 
 def test_runs_deleted_together_go_together_or_not_at_all(run: Run, learning: Run, tmp_path: Path) -> None:
-    with jobs.held(learning), pytest.raises(RunError, match="still running"):
+    with attending.held(learning), pytest.raises(RunError, match="still running"):
         runs.delete([run, learning])
     assert len(runs.list_all(tmp_path)) == 2
     runs.delete([run, learning])

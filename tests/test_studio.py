@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from facessl import devices, jobs, resolve, runs, turns
+from facessl import attending, devices, resolve, runs, turns
 from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe, ProbeRecipe
 from facessl.errors import FaceSSLError, RecipeError, RunError
 from facessl.run import Run
@@ -38,7 +38,7 @@ def test_dependants_are_children_and_their_children(studio: Studio, family: dict
 def test_a_run_is_deleted_with_what_builds_on_it_only_when_asked(studio: Studio, family: dict[str, Run]) -> None:
     with pytest.raises(RunError, match="builds on this run"):
         studio.delete(family["first"].id)
-    with jobs.held(family["mapped"]), pytest.raises(RunError, match="is still running"):
+    with attending.held(family["mapped"]), pytest.raises(RunError, match="is still running"):
         studio.delete(family["first"].id, with_dependants=True)
     assert len(studio.runs()) == 5
     studio.delete(family["first"].id, with_dependants=True)
@@ -104,7 +104,7 @@ def test_only_what_runs_and_learns_can_be_paused(studio: Studio, family: dict[st
         studio.pause(family["first"].id)
     with pytest.raises(RunError, match="Only pre-training and fine-tuning"):
         studio.pause(family["mapped"].id)
-    with jobs.held(family["first"]):
+    with attending.held(family["first"]):
         family["first"].update(state="running")
         studio.pause(family["first"].id)
         assert family["first"].pause_requested()
@@ -127,7 +127,7 @@ def test_changes_that_cannot_be_start_nothing(studio: Studio, tmp_path: Path) ->
 
 
 def test_the_queue_is_what_everybody_sees(studio: Studio, family: dict[str, Run], tmp_path: Path) -> None:
-    with jobs.held(family["first"]), turns.turn(tmp_path, family["first"], ["cpu"]):
+    with attending.held(family["first"]), turns.turn(tmp_path, family["first"], ["cpu"]):
         assert studio.queue() == Studio(tmp_path).queue() == [turns.Place("cpu", 0, family["first"])]
     assert studio.queue() == []
 

@@ -50,7 +50,7 @@ def test_a_disk_without_any_room_left_is_still_said(
         disk["full"] = True
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(runs, "write_json", write)
+    monkeypatch.setattr(files, "write_json", write)
     with monkeypatch.context() as patched:
         patched.setattr(_chunks, "write_part", write_part)
         assert worker.work(tmp_path, preparing.id) == "failed"

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from facessl import files, jobs, registry, runs
+from facessl import attending, files, registry, runs
 from facessl.config import PrepareRecipe
 from facessl.dataset import list_datasets, open_for
 from facessl.errors import DatasetError
@@ -91,7 +91,7 @@ def prepare(run: Run, workspace: Path) -> dict[str, Any]:
     _refuse_taken_name(recipe.name, workspace)
     parent = Inherited.of(open_for(run, workspace, recipe.parent)) if recipe.parent else None
     run.update(message="Opening the photos.")  # a source that fetches them takes minutes the first time
-    with jobs.stopping_at_once(run):
+    with attending.stopping_at_once(run):
         source = open_recipe_source(recipe)
     building = run.path / "building"
     try:

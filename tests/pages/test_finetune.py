@@ -9,7 +9,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from facessl import explain, jobs
+from facessl import attending, explain
 from facessl.config import FinetuneRecipe
 from facessl.encoder import Encoder
 from facessl.files import read_json, write_json
@@ -271,7 +271,7 @@ def test_a_running_one_shows_its_curve_and_can_be_stopped(empty_workspace: Path)
     run = finetuned(empty_workspace, "At work", right=6)
     run.update(state="running", epoch=2, epochs=5)
     (run.path / "result.json").unlink()
-    with jobs.held(run):
+    with attending.held(run):
         app = open_page("finetune")
         assert not app.exception
         assert "After epoch 2: 50.0 % right on train photos, 20.0 % on validation photos" in words(app)
@@ -284,7 +284,7 @@ def test_a_paused_one_can_go_on(empty_workspace: Path) -> None:
     run = finetuned(empty_workspace, "Waiting", right=6)
     (run.path / "result.json").unlink()
     run.update(state="paused", epoch=1, epochs=5, message="Paused.")
-    with jobs.held(run):
+    with attending.held(run):
         app = open_page("finetune")
         assert not app.exception
         assert app.button(key=f"finetune-resume-{run.id}").label == "Resume"

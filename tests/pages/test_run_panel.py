@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facessl import jobs, runs
+from facessl import attending, runs
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.run import Run
 from pages._shared.run_panel import is_live
@@ -30,7 +30,7 @@ def learning(empty_workspace: Path) -> Run:
 
 @pytest.fixture
 def living(learning: Run) -> Iterator[Run]:
-    with jobs.held(learning):
+    with attending.held(learning):
         learning.update(state="running", message="Epoch 2 of 5.", step=1, steps=4)
         yield learning
 
@@ -76,7 +76,7 @@ def test_a_map_cannot_be_paused_and_a_waiting_run_only_leaves_the_queue(empty_wo
     living.update(state="queued", message="1st in the queue, behind: another.")
     assert buttons(panel()) == {"Stop": True}
     mapping = runs.create(empty_workspace, "embed", EmbedRecipe(), title="a map")
-    with jobs.held(mapping):
+    with attending.held(mapping):
         mapping.update(state="running")
         assert buttons(panel("embed")) == {"Stop": True}
 
@@ -104,7 +104,7 @@ def test_deleting_names_what_goes_as_well(empty_workspace: Path, learning: Run) 
 
 def test_a_run_that_died_is_watched_until_somebody_has_said_what_becomes_of_it(learning: Run) -> None:
     """The studio takes it up again, or writes its last word; the page must not stop looking before that."""
-    with jobs.held(learning):
+    with attending.held(learning):
         learning.update(state="running", epoch=3, epochs=9)
     assert learning.status().state == "interrupted" and is_live(learning, learning.status())
     learning.update(state="interrupted", message="Its process ended twice in epoch 4; look at the log, then resume it.")
