@@ -6,24 +6,21 @@ the loop runs ahead of it: nothing waits for a result but every 50th step and th
 """
 
 import contextlib
-import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import psutil
 import torch
-from torch import Tensor
 
-from facessl import attending, checkpoints, optimisers, states
-from facessl.batches import Batch, Batches
+from facessl import attending, checkpoints, optimisers, states, trouble
+from facessl.batches import Batches
 from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
-from facessl.encoder import autocast
 from facessl.errors import RunError, Stopped
+from facessl.gradients import Gradients
 from facessl.methods import Method
 from facessl.run import Run
 from facessl.stopping import BestEpoch
@@ -55,7 +52,7 @@ def fit(
         Stopped: Somebody asked for it; the state is saved.
         RunError: The loss is no longer a number, or the memory is full.
     """
-    with _said_when_memory_is_full(recipe), _said_when_nothing_compiles(recipe):
+    with trouble.said_when_memory_is_full(recipe), trouble.said_when_nothing_compiles(recipe):
         loop = _Loop(run, method, batches, recipe, compute, world)
         loop.restore()
         loop.report(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
@@ -74,36 +71,6 @@ def fit(
         return loop.best
 
 
-@contextlib.contextmanager
-def _said_when_memory_is_full(recipe: TrainRecipe) -> Iterator[None]:
-    try:
-        yield
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        # The CPU's allocator has no error of its own.
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
-            raise
-        size, parts = recipe.batch_size, recipe.accumulate
-        smaller = f"batch size {size // 2}, " if size >= 4 else ""
-        raise RunError(
-            f"The memory is full at batch size {size} of {recipe.image_size} px; "
-            f"try {smaller}accumulate {2 * parts}, or smaller images."
-        ) from error
-
-
-@contextlib.contextmanager
-def _said_when_nothing_compiles(recipe: TrainRecipe) -> Iterator[None]:
-    if not recipe.compile:
-        yield
-        return
-    from torch._dynamo.exc import TorchDynamoException  # 2 s, and torch.compile loads it anyway
-
-    try:
-        yield
-    except TorchDynamoException as error:
-        reason = str(getattr(error, "inner_exception", error)).strip().partition("\n")[0]
-        raise RunError(f"torch could not compile the network here ({reason}); go on without compile.") from error
-
-
 class _Loop:
     """The state of one fit: what is saved, and how a step is made."""
 
@@ -114,13 +81,8 @@ class _Loop:
         self.compute, self.world = compute, world
         patience = recipe.patience if isinstance(recipe, FinetuneRecipe) else 0
         self.best = BestEpoch(patience) if patience else None
-        device = compute.device.kind
-        self.modules = method.modules.to(device)
-        if world.size > 1 and device == "cuda":  # on a CPU torch has no batch norm over several processes
-            torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.modules)
-        self.modules.to(memory_format=torch.channels_last)
-        # What is learnt from alone: an epoch's figures come from batches of many sizes, each to be compiled anew.
-        self.outputs = torch.compile(method.outputs) if recipe.compile else method.outputs
+        self.gradients = Gradients(method, recipe, compute, world)
+        self.modules, self.scaler = self.gradients.modules, self.gradients.scaler
         self.optimizer = optimisers.build(
             recipe.optimizer,
             self.modules,
@@ -128,16 +90,15 @@ class _Loop:
             weight_decay=recipe.weight_decay,
             factors=method.factors,
         )
-        self.scaler = torch.amp.GradScaler(device, enabled=compute.precision == "fp16")
         self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
         self.over = False  # nothing is gained any more, as ``best`` says
         self.seconds = 0.0  # of training in this epoch, without looking at the result
         self.looking = 0.0  # seconds that the last look at a result took, and keeping it
         # On the device, as nobody waits for them: sums over this epoch, and the first step that went wrong.
+        device = compute.device.kind
         self.loss_sum = torch.zeros((), device=device)
         self.norm_sum = torch.zeros((), device=device)
         self.bad_step = torch.full((), -1, dtype=torch.int64, device=device)
-        self._before_step: list[Tensor] | None = None  # batch norm's figures, while a step changes them
         self._whole = threading.Lock()  # held while weights and counters do not belong together
         self._said = self._saved = time.monotonic()
 
@@ -179,9 +140,9 @@ class _Loop:
 
     def _save(self) -> None:
         modules = dict(self.modules.state_dict())
-        if self._before_step is not None:
+        if self.gradients.before is not None:
             names = [name for name, _ in self.modules.named_buffers()]
-            modules |= dict(zip(names, self._before_step, strict=True))
+            modules |= dict(zip(names, self.gradients.before, strict=True))
         state = {
             "modules": modules,
             "optimizer": self.optimizer.state_dict(),
@@ -282,10 +243,9 @@ class _Loop:
         recipe = self.recipe
         rate = optimisers.learning_rate_at(done, total, recipe.learning_rate, recipe.schedule, recipe.warm_up)
         optimisers.set_rate(self.optimizer, rate)
-        self._before_step = [buffer.clone() for buffer in self.modules.buffers()]
         batch = self.batches(self.epoch, self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.world.mean(self._backward(batch, done))
+        loss = self.world.mean(self.gradients.of(batch, done))
         parameters = list(self.modules.parameters())
         self.world.average_gradients(parameters)
         self.scaler.unscale_(self.optimizer)
@@ -298,47 +258,7 @@ class _Loop:
             wrong = ~torch.isfinite(loss) & (self.bad_step < 0)
             self.bad_step.copy_(torch.where(wrong, done, self.bad_step))
             self.step += 1
-            self._before_step = None
-
-    def _backward(self, batch: Batch, done: int) -> Tensor:
-        """Leave the gradients of the batch's loss in the parameters; return the loss.
-
-        A batch in several parts has the loss of the whole: the parts pass once to see what the loss wants of each
-        row, and a second time to hand that on (Gao et al. 2021, https://arxiv.org/abs/2101.06983). Batch norm sees
-        one part at a time, as it does on several GPUs.
-        """
-        parts = _parts(len(batch), self.recipe.accumulate)
-        if len(parts) == 1:
-            with self._forward(done, 0):
-                loss = self.method.loss(self.outputs(batch.views(parts[0])), batch.labels)
-            self.scaler.scale(loss).backward()
-            return loss.detach()
-        seen = []
-        with torch.no_grad():
-            for number, part in enumerate(parts):
-                with self._forward(done, number):
-                    seen.append(self.outputs(batch.views(part)))
-        whole = [torch.cat(rows).requires_grad_() for rows in zip(*seen, strict=True)]
-        with self._forward(done, 0):
-            loss = self.method.loss(whole, batch.labels)
-        self.scaler.scale(loss).backward()
-        wanted = [rows.grad for rows in whole]
-        for buffer, before in zip(self.modules.buffers(), self._before_step or (), strict=True):
-            buffer.copy_(before)  # the second pass counts
-        for number, part in enumerate(parts):
-            with self._forward(done, number):
-                outputs = self.outputs(batch.views(part))
-            torch.autograd.backward(outputs, [rows[part] for rows in wanted if rows is not None])
-        return loss.detach()
-
-    @contextlib.contextmanager
-    def _forward(self, done: int, part: int) -> Iterator[None]:
-        """Set the number format, and the seed."""
-        # Dropout draws from here, for the second pass the same as for the first.
-        drawn = np.random.default_rng([self.recipe.seed, done, self.world.rank, part])
-        torch.manual_seed(int(drawn.integers(2**63)))
-        with autocast(self.compute.device, self.compute.precision):
-            yield
+            self.gradients.before = None
 
     def _look(self) -> None:
         """Raise RunError if the loss is no longer a number; waits for the device.
@@ -429,13 +349,6 @@ def _in_words(figures: dict[str, Any]) -> str:
         for name, value in figures.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     )
-
-
-def _parts(n: int, count: int) -> list[slice]:
-    """Return ``count`` parts of n rows, as alike as they can be; none has less than two, which batch norm needs."""
-    count = max(1, min(count, n // 2))
-    edges = [round(number * n / count) for number in range(count + 1)]
-    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
 
 def _memory(compute: Compute) -> dict[str, Any]:

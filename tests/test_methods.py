@@ -131,7 +131,7 @@ def test_a_batch_in_parts_has_the_gradients_of_the_whole(workspace: Path, name: 
         batch = Given(pictures(method, 8, 32), torch.tensor([0, 1, 0, 1, 1, 0, 0, 1]))
         loop = loop_of(workspace, method, accumulate=parts)
         loop.modules.eval()
-        loss = loop._backward(batch, 0)
+        loss = loop.gradients.of(batch, 0)
         found.append([loss, *(weight.grad for weight in method.modules.parameters())])
     for whole, parted in zip(*found, strict=True):
         torch.testing.assert_close(parted, whole, rtol=1e-3, atol=1e-5 * max(1.0, whole.abs().max().item()))

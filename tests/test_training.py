@@ -238,7 +238,7 @@ def test_a_batch_in_parts_has_the_gradients_of_the_whole_without_batch_norm(work
     for parts in (1, 3):
         method, batch = without_batch_norm(), next_batch(workspace)
         loop = loop_of(workspace, method, accumulate=parts)
-        loss = loop._backward(batch, 0)
+        loss = loop.gradients.of(batch, 0)
         found.append([loss, *(weight.grad for weight in method.modules.parameters())])
     for whole, parted in zip(*found, strict=True):
         torch.testing.assert_close(parted, whole, rtol=1e-4, atol=1e-6)
@@ -275,9 +275,7 @@ def next_batch(workspace: Path) -> Batch:
 def loop_of(workspace: Path, method: Method, **settings: object) -> training._Loop:
     batches = batches_of(workspace, **settings)
     run = new_run(workspace, "pretrain", precision="fp32", **settings)
-    loop = training._Loop(run, method, batches, run.recipe(), batches.compute, ALONE)
-    loop._before_step = [buffer.clone() for buffer in loop.modules.buffers()]
-    return loop
+    return training._Loop(run, method, batches, run.recipe(), batches.compute, ALONE)
 
 
 def test_the_gradients_length_is_what_it_is_by_hand_and_clipping_bounds_the_step(workspace: Path) -> None:
@@ -326,7 +324,7 @@ def test_the_step_in_which_the_loss_went_wrong_is_named_however_late_it_is_seen(
     loop.epoch = 2
     for step in range(steps):
         if step == 1:
-            monkeypatch.setattr(loop, "_backward", lambda *a: torch.tensor(float("inf")))
+            monkeypatch.setattr(loop.gradients, "of", lambda *a: torch.tensor(float("inf")))
         loop._one_step()
     with pytest.raises(RunError, match=r"epoch 3, step 2;.*learning rate"):
         loop._look()
