@@ -17,8 +17,8 @@ MORE = 32  # views in the grid, the two large ones apart
 _IN_SIGHT = """<style>
 [data-testid="stColumn"]:has(.st-key-views-pair) {{ position: sticky; top: 3.75rem; align-self: flex-start; z-index: 9;
   background: light-dark({light}, {dark}); }}
-.st-key-views-pair figure {{ max-width: 16rem; }}
-.st-key-views-pair div:has(> figure) {{ grid-template-columns: repeat(2, minmax(0, 16rem)) !important; }}
+.st-key-views-pair figure {{ max-width: 21rem; }}
+.st-key-views-pair div:has(> figure) {{ grid-template-columns: repeat(2, minmax(0, 21rem)) !important; }}
 @media (max-width: 640px) {{ .st-key-views-pair img {{ max-width: 7.5rem; }} }}
 </style>"""
 
@@ -115,7 +115,7 @@ def show_more(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:
     """Many views: how far apart they may lie."""
     st.markdown(f"**{MORE} more views**: this is how differently the face may look in training")
     # Another seed than the pair's: drawn with the same one, two of these would be the pair.
-    face_grid(list(studio().views(face, recipe, MORE, size, st.session_state["views-seed"] + 1_000_000)), width=54)
+    face_grid(list(studio().views(face, recipe, MORE, size, st.session_state["views-seed"] + 1_000_000)), width=70)
 
 
 def show_steps(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:

@@ -10,6 +10,7 @@ from facessl import views
 from facessl.config import PretrainRecipe
 from facessl.studio import Studio
 from facessl.viewing import ViewRecipe
+from pages._shared.views.settings import TABS
 from tests.pages.made import open_page, pretrained, words
 from tests.pages.test_home import counted_set
 
@@ -25,6 +26,10 @@ def test_every_setting_of_a_view_can_be_moved(empty_workspace: Path) -> None:
     app = open_page("views")
     assert not app.exception
     assert {slider.key for slider in app.slider} == {f"views-faces-{name}" for name in ViewRecipe.model_fields}
+
+
+def test_every_setting_is_in_one_tab() -> None:
+    assert sorted(name for names in TABS.values() for name in names) == sorted(ViewRecipe.model_fields)
 
 
 def test_a_preset_sets_all_settings(empty_workspace: Path) -> None:

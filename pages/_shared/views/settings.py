@@ -20,6 +20,13 @@ PRESET, NEXT_PRESET = "views-preset", "views-preset-next"
 SIZE, TRAINING = "views-size", "views-size-of-training"
 LAST = "views-last"  # the last settings that fitted together; the key of no widget
 SIZES = (32, 48, 64, 96, 112, 160, 224)
+# Sixteen sliders below one another are longer than any screen; these are those that work together.
+TABS = {
+    "Crop": ("crop_min", "crop_max", "aspect", "rotation", "flip"),
+    "Light": ("light", "light_max", "cast"),
+    "Colour": ("jitter", "brightness", "contrast", "saturation", "hue", "grey"),
+    "Blur": ("blur", "blur_max"),
+}
 
 
 def pick_size() -> int:
@@ -80,7 +87,10 @@ def pick_recipe(message: Any) -> tuple[ViewRecipe, bool] | None:
     # The key carries the preset, and what it holds: choosing one, or saving it anew, sets all sliders.
     key = f"views-{name}" if is_built_in(name) else f"views-{name}-{zlib.crc32(start.model_dump_json().encode()):x}"
     buttons = st.container(horizontal=True, vertical_alignment="center")
-    values = recipe_form(ViewRecipe, key=key, defaults=start.model_dump())
+    values: dict[str, Any] = {}
+    for tab, names in zip(st.tabs(list(TABS)), TABS.values(), strict=True):
+        with tab:
+            values |= recipe_form(ViewRecipe, key=key, defaults=start.model_dump(), show=names)
     try:
         recipe = recipes.build(ViewRecipe, values)
     except RecipeError as error:
