@@ -79,3 +79,15 @@ def _parts(n: int, count: int) -> list[slice]:
     count = max(1, min(count, n // 2))
     edges = [round(number * n / count) for number in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def set_to_learn(modules: torch.nn.Module) -> None:
+    """Let modules behave as in training, but those whose weights all stay as in use.
+
+    Batch norm and dropout of a frozen stage would otherwise change what it says, though nothing in it learns.
+    """
+    modules.train()
+    for module in modules.modules():
+        own = list(module.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()

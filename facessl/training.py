@@ -5,22 +5,20 @@ have drawn; on the CPU, with the same threads and number format, it ends with th
 the loop runs ahead of it: nothing waits for a result but every 50th step and the end of an epoch.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import torch
 
-from facessl import attending, checkpoints, optimisers, states, trouble
+from facessl import attending, checkpoints, optimisers, states, telling, trouble
 from facessl.batches import Batches
 from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
 from facessl.errors import RunError, Stopped
-from facessl.gradients import Gradients
+from facessl.gradients import Gradients, set_to_learn
 from facessl.methods import Method
 from facessl.run import Run
 from facessl.stopping import BestEpoch
@@ -56,7 +54,9 @@ def fit(
         loop = _Loop(run, method, batches, recipe, compute, world)
         loop.restore()
         loop.report(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
-        loop.log_the_beginning()
+        if world.first:
+            for line in telling.beginning(batches, recipe, compute, world, (loop.epoch, loop.step)):
+                run.log(line)
         # A step of large images takes long on a CPU, and so does looking at the result of an epoch: a stop that would
         # have to wait for it drops it.
         with attending.saving_first(loop.save):
@@ -178,7 +178,7 @@ class _Loop:
         """Run what is left of the current epoch; it is not counted as finished yet."""
         if self.step == 0 and self.batches.prelude is not None:
             self.batches.prelude(self.epoch)
-        _set_to_learn(self.modules)
+        set_to_learn(self.modules)
         if self.step == 0:
             self.loss_sum.zero_()
             self.norm_sum.zero_()
@@ -210,7 +210,7 @@ class _Loop:
             if self.best is not None:
                 self.best.hear(done, figures, self.modules)
             self.run.log_metrics(epoch=done, **figures)
-            self.run.log(f"Epoch {done} of {self.recipe.epochs}: {_in_words(figures)}.")
+            self.run.log(f"Epoch {done} of {self.recipe.epochs}: {telling.in_words(figures)}.")
         with self._whole:
             self.epoch, self.step = done, 0
         self.save()
@@ -281,20 +281,6 @@ class _Loop:
         if self.world.first:
             self.run.update(**changes)
 
-    def log_the_beginning(self) -> None:
-        if self.world.first:
-            device, compute = self.compute.device.name, self.compute
-            batches = self.batches
-            self.run.log(
-                f"On {device}, {compute.precision}, {compute.threads} threads, {self.world.size} processes: "
-                f"{batches.steps} steps of {batches.batch_size} faces an epoch, "
-                f"from epoch {self.epoch + 1}, step {self.step + 1}."
-            )
-            if self.recipe.batch_size > batches.batch_size:
-                self.run.log(f"Batches of {self.recipe.batch_size} were asked for; there are {batches.faces} faces.")
-            if left := batches.faces - batches.steps * batches.batch_size:
-                self.run.log(f"{left} faces fill no batch and are left out of each epoch, others every time.")
-
     def say(self) -> None:
         steps = self.batches.steps
         done, total = self.epoch * steps + self.step, self.recipe.epochs * steps
@@ -322,40 +308,9 @@ class _Loop:
             "gradient_norm": self.norm_sum.item() / steps,
             "images_per_second": round(self._speed(), 1),
             "seconds": round(self.seconds, 2),
-            **_memory(self.compute),
+            **telling.memory(self.compute),
         }
 
     def _speed(self) -> float:
         faces = (self.step or self.batches.steps) * self.batches.batch_size
         return faces / self.seconds if self.seconds else 0.0
-
-
-def _set_to_learn(modules: torch.nn.Module) -> None:
-    """Let modules behave as in training, but those whose weights all stay as in use.
-
-    Batch norm and dropout of a frozen stage would otherwise change what it says, though nothing in it learns.
-    """
-    modules.train()
-    for module in modules.modules():
-        own = list(module.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
-            module.eval()
-
-
-def _in_words(figures: dict[str, Any]) -> str:
-    """Return an epoch's row as one line of the log: the numbers that there are."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value:.4g}"
-        for name, value in figures.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    )
-
-
-def _memory(compute: Compute) -> dict[str, Any]:
-    """Return the most memory that was held (MiB), and how busy a GPU is (0-1) where the driver can be asked."""
-    if compute.device.kind != "cuda":
-        return {"memory_mib": round(psutil.Process().memory_info().rss / 2**20)}
-    found: dict[str, Any] = {"memory_mib": round(torch.cuda.max_memory_reserved() / 2**20)}
-    with contextlib.suppress(ModuleNotFoundError):  # its library for the driver is optional
-        found["device_use"] = torch.cuda.utilization() / 100
-    return found

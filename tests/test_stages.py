@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from facessl import recipes, registry, stages, training
+from facessl import recipes, registry, stages
 from facessl.config import FinetuneRecipe
 from facessl.encoder import build_backbone
 from facessl.errors import RecipeError
+from facessl.gradients import set_to_learn
 
 EVERY = [(name, {}) for name in registry.names("backbones")] + [("resnet18", {"stages": n}) for n in (2, 3)]
 
@@ -72,7 +73,7 @@ def test_so_many_first_stages_of_resnet18_are_frozen(count: int) -> None:
 def test_frozen_stages_behave_as_in_use_while_the_others_learn() -> None:
     network = build_backbone("resnet18", {})
     stages.freeze(network, 2)
-    training._set_to_learn(network)
+    set_to_learn(network)
     assert not network.bn1.training and not network.layer1[0].bn1.training
     assert network.layer2[0].bn1.training and network.training
     before = network.bn1.running_mean.clone(), network.layer2[0].bn1.running_mean.clone()
