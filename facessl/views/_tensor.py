@@ -88,27 +88,30 @@ def to_input(images: "np.ndarray | Tensor") -> "Tensor":
     import torch
 
     pixels = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
-    mean, std = _statistics(pixels.device)
+    shift, scale = _affine(pixels.device)
     if pixels.dtype == torch.uint8 and pixels.device.type == "cpu" and pixels.is_contiguous():
-        # In place and over whole rows: a quarter of the time that the same arithmetic takes picture by picture.
+        # In place, over whole rows, and in one pass: most of its time goes into fetching the numbers.
         n, height, width, _ = pixels.shape
-        rows = pixels.view(n, height, 3 * width).float().div_(255)
-        rows.sub_(mean.view(3).repeat(width)).div_(std.view(3).repeat(width))
+        rows = pixels.view(n, height, 3 * width).float()
+        torch.addcmul(shift.view(3).repeat(width), rows, scale.view(3).repeat(width), out=rows)
         return rows.view(n, height, width, 3).permute(0, 3, 1, 2)
     if pixels.dtype == torch.uint8:
         pixels = pixels.permute(0, 3, 1, 2)  # strides stay as they were: channels_last for free
-    return (pixels.float() / 255 - mean) / std
+    return torch.addcmul(shift, pixels.float(), scale)
 
 
 @cache
-def _statistics(device: "torch.device") -> "tuple[Tensor, Tensor]":
-    """Return MEAN and STD (1, 3, 1, 1) where they are needed; made once, for each copy is waited for."""
+def _affine(device: "torch.device") -> "tuple[Tensor, Tensor]":
+    """Return MEAN and STD as what is added to values of 0..255, and what they are multiplied by before.
+
+    Each (1, 3, 1, 1), where it is needed; made once, for each copy is waited for.
+    """
     import torch
 
     # Made for training and for inference alike, whichever asks first.
     with torch.inference_mode(False):
-        mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, STD))
-    return mean, std
+        mean, std = (torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1) for values in (MEAN, STD))
+        return (-mean / std).float().to(device), (1 / (255 * std)).float().to(device)
 
 
 def _on_device(arrays: dict[str, np.ndarray], device: "torch.device") -> "dict[str, Tensor]":
