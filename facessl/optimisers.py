@@ -41,21 +41,7 @@ def build(
     device = next(modules.parameters()).device
     on_gpu = device.type == "cuda"
     rate = torch.tensor(learning_rate, device=device) if on_gpu else learning_rate  # a recorded graph keeps a number
-    groups = _groups(modules, weight_decay, factors or {}, spare=name != "adam")
-    optimizer: Optimizer
-    match name:
-        case "adam":
-            optimizer = torch.optim.Adam(groups, rate, fused=True, capturable=on_gpu)
-        case "adamw":
-            optimizer = torch.optim.AdamW(groups, rate, fused=True, capturable=on_gpu)
-        case "lars":
-            optimizer = LARS(
-                [{**group, "adapt": _is_weight(group["params"][0])} for group in groups], rate, momentum=MOMENTUM
-            )
-        case "sgd":
-            optimizer = torch.optim.SGD(groups, rate, momentum=MOMENTUM, fused=True)
-        case _:
-            raise ValueError(f"there is no optimiser called {name}; have {', '.join(NAMES)}")
+    optimizer = _of_groups(name, _groups(modules, weight_decay, factors or {}, spare=name != "adam"), rate, on_gpu)
 
     def as_built(loaded: Optimizer) -> None:
         """A state brings the kind of rate that suits the device it was saved on; make it this device's."""
@@ -70,6 +56,20 @@ def build(
             group["lr"] = group["lr"].clone()  # each group has its own: they may differ
     optimizer.register_load_state_dict_post_hook(as_built)
     return optimizer
+
+
+def _of_groups(name: str, groups: list[dict[str, Any]], rate: float | Tensor, on_gpu: bool) -> Optimizer:
+    match name:
+        case "adam":
+            return torch.optim.Adam(groups, rate, fused=True, capturable=on_gpu)
+        case "adamw":
+            return torch.optim.AdamW(groups, rate, fused=True, capturable=on_gpu)
+        case "lars":
+            adapted = [{**group, "adapt": _is_weight(group["params"][0])} for group in groups]
+            return LARS(adapted, rate, momentum=MOMENTUM)
+        case "sgd":
+            return torch.optim.SGD(groups, rate, momentum=MOMENTUM, fused=True)
+    raise ValueError(f"there is no optimiser called {name}; have {', '.join(NAMES)}")
 
 
 def _groups(

@@ -85,12 +85,16 @@ def read_out(
         where = np.searchsorted(people, groups[far])
         np.add.at(wrong, where, (targets[far] - said) ** 2)
         np.add.at(spread, where, (targets[far] - targets[near].mean(axis=0)) ** 2)
-    drawn = np.random.default_rng(seed).integers(len(people), size=(_DRAWS, len(people)))
+    return _over_people(wrong, spread, int((~fitted).sum()), seed)
+
+
+def _over_people(wrong: np.ndarray, spread: np.ndarray, faces: int, seed: int) -> list[Readout]:
+    """Return R² of each target, with an interval, from the squared errors and deviations of each person (P, T)."""
+    drawn = np.random.default_rng(seed).integers(len(wrong), size=(_DRAWS, len(wrong)))
     found = []
-    for column in range(targets.shape[1]):
-        own, total = wrong[:, column], spread[:, column]
+    for own, total in zip(wrong.T, spread.T, strict=True):
         sums = np.maximum(total[drawn].sum(axis=1), 1e-12)
         low, high = np.quantile(1 - own[drawn].sum(axis=1) / sums, (0.025, 0.975))
         score = 1 - own.sum() / max(total.sum(), 1e-12)
-        found.append(Readout(float(score), float(low), float(high), int((~fitted).sum())))
+        found.append(Readout(float(score), float(low), float(high), faces))
     return found
