@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facessl import attending, beginnings, distributed, heads, judging, registry, stages, training
+from facessl import attending, beginnings, distributed, heads, judging, metrics, registry, stages, training
 from facessl.batches import FaceBatches, FacePool, FeatureBatches
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_for
@@ -170,15 +170,18 @@ class Watch:
         for split, rows in self._rows.items():
             if not len(rows):
                 continue
-            loss, right = self._measure(split, rows)
-            found |= {f"{split}_loss": loss, f"{split}_top1": right, f"{split}_photos": len(rows)}
+            figures = self._measure(split, rows)
+            found |= {f"{split}_{name}": value for name, value in figures.items()}
         return found
 
-    def _measure(self, split: str, rows: np.ndarray) -> tuple[float, float]:
+    def _measure(self, split: str, rows: np.ndarray) -> dict[str, float]:
+        """Return the loss, and the shares of faces whose person is the likeliest, or among the 3 or 5 likeliest.
+
+        Where there are no more people than that, the share would be 1 whatever was learnt, and is left out.
+        """
         if split not in self._features or not self.cached:
             self._features[split] = self.encoder.classified(self.dataset.faces[rows])
-        logits = self.encoder.classify(self._features[split])
-        labels = torch.from_numpy(self.dataset.labels(rows))
-        scores = torch.from_numpy(logits)
-        loss = nn.functional.cross_entropy(scores, labels).item()
-        return loss, (scores.argmax(dim=1) == labels).float().mean().item()
+        logits, labels = self.encoder.classify(self._features[split]), self.dataset.labels(rows)
+        loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
+        found = metrics.top_k(logits, labels, [k for k in (1, 3, 5) if k == 1 or k < logits.shape[1]])
+        return {"loss": loss, **{f"top{k}": share for k, share in found.items()}, "photos": len(rows)}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, top_k_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from torch import Tensor, nn
 
@@ -15,7 +15,7 @@ from facessl import checkpoints, devices, optimisers, recipes, registry, runs, t
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
-from facessl.encoder import build_backbone
+from facessl.encoder import Encoder, build_backbone
 from facessl.errors import DatasetError, Stopped
 from facessl.finetuning import balanced, finetune
 from facessl.run import Run
@@ -224,6 +224,25 @@ def thin_out(workspace: Path) -> None:
     gone = table.index[(table["label"] == 0) & (table["split"] == "train")][2:]
     table.loc[gone, ["label", "split", "person"]] = [-1, "unlabelled", ""]
     table.to_parquet(path, index=False)
+
+
+# What is measured after each epoch
+
+
+@pytest.mark.parametrize(("people", "shares"), [(3, (1,)), (4, (1, 3)), (6, (1, 3, 5))])
+def test_after_each_epoch_it_is_measured_who_is_among_the_likeliest(
+    tmp_path: Path, people: int, shares: tuple[int, ...]
+) -> None:
+    """The shares of the end, by scikit-learn; where all people are among so many, it would always be 1."""
+    make_set(tmp_path, people=people, photos=20)
+    run = new_run(tmp_path)
+    finetune(run, tmp_path)
+    dataset, encoder = FaceDataset(tmp_path / "datasets" / "tiny"), Encoder.from_run(run.path)
+    rows = dataset.rows("val")
+    logits = encoder.classify(encoder.classified(dataset.faces[rows]))
+    wanted = {f"val_top{k}": top_k_accuracy_score(dataset.labels(rows), logits, k=k) for k in shares}
+    last = run.metrics()[-1]
+    assert {name: value for name, value in last.items() if "val_top" in name} == pytest.approx(wanted)
 
 
 # Early stop
