@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages._shared.frame import framed
+from pages._shared.widgets import shown_errors
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -23,4 +24,5 @@ pages = [
 ]
 page = st.navigation(pages, position="top")
 framed(pages)
-page.run()
+with shown_errors():  # what a part of a page refused and nothing there has shown
+    page.run()

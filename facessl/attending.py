@@ -19,7 +19,7 @@ LOCK_FD = "FACESSL_LOCK_FD"  # tells a worker which open file holds its run's lo
 MISSED = 25  # tries to take a lock, _POLL_SECONDS / 10 apart: an onlooker may be looking at it just now
 _HELPER = "FACESSL_HELPER"
 _POLL_SECONDS = 0.2
-_GRACE_SECONDS = 2.0  # for a stopped worker to save and end by itself; it shall be gone within 3 s
+_GRACE_SECONDS = 1.0  # for a stopped worker to save and end by itself; it shall be gone within 3 s, also under load
 _BEAT_SECONDS = 1.0  # so much working time at most is forgotten when a worker is killed
 _ROOM = 1 << 17  # bytes: a status and a traceback
 _saved_first: list[Callable[[], None]] = []  # see saving_first
@@ -87,7 +87,7 @@ def _attend(run: Run, own_process: bool, done: threading.Event) -> None:
     while not done.wait(_POLL_SECONDS):
         now = time.monotonic()
         if own_process and not run.path.is_dir():
-            _leave()
+            leave()
         if own_process and run.stop_requested():
             stopped_at = stopped_at or now
             if _breakable.is_set() or now - stopped_at >= _GRACE_SECONDS:
@@ -136,7 +136,7 @@ def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoRet
         run.last_word(
             state=state, message=message, error=error, seconds_left=None, counted_at=None, finished=files.now()
         )
-    _leave()
+    leave()
 
 
 @contextlib.contextmanager
@@ -157,7 +157,7 @@ def helping(run: Run) -> Iterator[None]:
     def watch() -> None:
         while not done.wait(_POLL_SECONDS):
             if not run.path.is_dir() or not run.is_alive():
-                _leave()
+                leave()
 
     if _HELPER in os.environ:
         threading.Thread(target=watch, name="helping", daemon=True).start()
@@ -175,7 +175,8 @@ def _end_children() -> None:
             child.kill()
 
 
-def _leave() -> NoReturn:
+def leave() -> NoReturn:
+    """End this process here and now: torch and its threads take seconds to be put away."""
     _end_children()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

@@ -76,6 +76,9 @@ class FacePool:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Return these faces, shape (n, S, S, 3) uint8; faces of a set of another size are resized to the first's."""
+        if len(self._parts) == 1:  # no need to copy them twice
+            (faces, rows), *_ = self._parts
+            return np.asarray(faces[rows[indices]])
         out = np.empty((len(indices), self.size, self.size, 3), np.uint8)
         part_of = np.searchsorted(self._starts, indices, side="right") - 1
         for number, (faces, rows) in enumerate(self._parts):

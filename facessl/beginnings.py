@@ -11,6 +11,7 @@ from facessl.config import TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder, build_backbone
+from facessl.errors import ModelError
 from facessl.run import Run
 
 
@@ -26,7 +27,13 @@ def starting_backbone(recipe: TrainRecipe, workspace: Path) -> torch.nn.Module:
         return build_backbone(recipe.backbone, recipe.backbone_options, weights)
     backbone = build_backbone(recipe.backbone, recipe.backbone_options)
     if recipe.init != "scratch":
-        backbone.load_state_dict(checkpoints.backbone_weights(workspace / "runs" / recipe.init, recipe.backbone))
+        weights_of_run = checkpoints.backbone_weights(workspace / "runs" / recipe.init, recipe.backbone)
+        try:
+            backbone.load_state_dict(weights_of_run)
+        except RuntimeError as error:
+            raise ModelError(
+                f"{recipe.init} trained a {recipe.backbone} with other settings; choose the same, or start afresh."
+            ) from error
     return backbone
 
 

@@ -8,7 +8,8 @@ import contextlib
 import io
 import os
 import pickle
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from facessl import files
-from facessl.errors import ModelError
+from facessl.errors import DamagedError, ModelError
 
 
 def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
@@ -46,7 +47,7 @@ def load_model(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return load_file(folder / "model.safetensors"), card
     except FileNotFoundError:
         raise ModelError(f"{folder.name} has no trained model; pre-train or fine-tune one first.") from None
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, DamagedError) as error:
         raise ModelError(f"The model file of {folder.name} is damaged ({error}); train it again.") from error
 
 
@@ -90,13 +91,22 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def load_state(folder: Path) -> dict[str, Any] | None:
-    """Return what ``save_state`` wrote, or None when there is nothing to resume from."""
+def load_state(folder: Path, *, holding: Collection[str] = ()) -> dict[str, Any] | None:
+    """Return what ``save_state`` wrote, or None when there is nothing to resume from.
+
+    Raises:
+        ModelError: The file is damaged, or lacks one of the names in ``holding``.
+    """
     path = folder / "state.pt"
     if not path.exists():
         return None
+    damaged = f"state.pt of {folder.name} is damaged; delete it to begin this run again."
+    if not zipfile.is_zipfile(path):  # cut short; torch takes it for one of its old files, and says anything
+        raise ModelError(damaged)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ModelError(f"state.pt of {folder.name} is damaged; delete it to begin this run again.") from error
-    return dict(state)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+        raise ModelError(damaged) from error
+    if not isinstance(state, dict) or not state.keys() >= set(holding):
+        raise ModelError(damaged)
+    return state

@@ -6,17 +6,17 @@ success; errors are one line on stderr.
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from facessl import bench, config, devices, distributed, flags, printing, recipes, registry, states
+from facessl import bench, config, distributed, flags, printing, recipes, registry, starting, states
 from facessl.config import DemoRecipe, default_workspace
-from facessl.distributed import World
 from facessl.errors import FaceSSLError, ImageError, RecipeError, RunError
-from facessl.following import follow
+from facessl.following import follow, summary
 from facessl.recipes import Recipe
 from facessl.run import Run
 from facessl.studio import Studio
@@ -28,15 +28,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         given = vars(_parser(words).parse_args(words))
+    except FaceSSLError as error:
+        return _refused(error, by_all=True)
+    try:
         command: Callable[..., Any] = given.pop("command")
         as_json = given.pop("json", False)
         answer = command(_studio(given.pop("workspace")), **given)
         if answer is not None:
-            print(json.dumps(answer, ensure_ascii=False) if as_json else printing.as_text(answer))
+            print(json.dumps(answer, ensure_ascii=False) if as_json else printing.as_text(answer), flush=True)
         return 0
     except FaceSSLError as error:
+        return _refused(error)
+    except BrokenPipeError:  # whoever read along has seen enough, as `head` does; nothing more may be written there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _refused(error: FaceSSLError, *, by_all: bool = False) -> int:
+    """Say on stderr why the command ends, and return its exit code.
+
+    Of ``torchrun``'s processes the first speaks for all where each finds the same. What torchrun itself prints of a
+    process that ended so cannot be helped, and would hide the line that matters.
+    """
+    world = distributed.launched()
+    if world.first or not by_all:
         print(f"facessl: {error}", file=sys.stderr)
-        return 1
+    if world.first and world.size > 1:
+        print("facessl: the lines below are torchrun's, and say only that this ended.", file=sys.stderr, flush=True)
+    return 1
 
 
 def _studio(workspace: Path) -> Studio:
@@ -80,60 +99,8 @@ def _views_of(run: Run) -> dict[str, Any]:
 
 
 def _list_runs(studio: Studio) -> list[dict[str, Any]]:
-    return [_summary(run) for run in studio.runs() if run.kind not in states.PASSING]
-
-
-def _summary(run: Run) -> dict[str, Any]:
-    status = run.status()
-    return {
-        "run": run.id,
-        "kind": run.kind,
-        "title": run.title,
-        "state": status.state,
-        "epoch": status.epoch,
-        "epochs": status.epochs,
-        "seconds": status.seconds,
-        "note": run.note,
-        "error": status.error,
-    }
-
-
-def _start(studio: Studio, *, kind: str, detach: bool, **settings: Any) -> dict[str, Any]:
-    # Of a study, the preset is its question; of what learns from views, theirs.
-    if "views" in config.RECIPES[kind].model_fields and (preset := settings.pop("preset", None)) is not None:
-        settings = {"views": studio.preset(preset).model_dump(), **settings}
-    if (world := distributed.launched()).size > 1:
-        return _start_together(studio, world, kind, settings)
-    run = studio.start(kind, settings)
-    return _summary(run) if detach else follow(run)
-
-
-def _start_together(studio: Studio, world: World, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Carry a run out in the processes that torchrun started; the first of them answers, the others follow it."""
-    from facessl import worker
-
-    if kind not in ("pretrain", "finetune"):
-        raise RecipeError(f"{kind} runs in one process; call it without torchrun.")
-    distributed.join(devices.pick(settings.get("device") or "auto").kind)
-    run_id = ""
-    try:
-        if world.first:
-            run_id = studio.create(kind, settings | {"processes": world.size}).id
-    finally:
-        run_id = world.agree(run_id)  # nobody shall wait for a run that was refused
-    if world.first:
-        worker.work(studio.workspace, run_id)
-        distributed.leave()
-        return follow(studio.run(run_id))
-    if run_id:
-        worker.take_part(studio.workspace, run_id)
-    return {"run": run_id, "rank": world.rank}
-
-
-def _demo(studio: Studio, **settings: Any) -> dict[str, Any]:
-    made = studio.start_demo(settings)
-    results = [follow(run) for run in made]
-    return {"dataset": results[0]["dataset"], "runs": results}
+    whole, damaged = studio.runs(), studio.runs(states.DAMAGED)
+    return [summary(run) for run in [*whole, *damaged] if run.kind not in states.PASSING]
 
 
 def _delete(studio: Studio, *, run: str, with_dependants: bool) -> dict[str, Any]:
@@ -158,12 +125,12 @@ def _queue(studio: Studio) -> list[dict[str, Any]]:
 
 def _rename(studio: Studio, *, run: str, title: str) -> dict[str, Any]:
     studio.rename(run, title)
-    return _summary(studio.run(run))
+    return summary(studio.run(run))
 
 
 def _note(studio: Studio, *, run: str, text: str) -> dict[str, Any]:
     studio.note(run, text)
-    return _summary(studio.run(run))
+    return summary(studio.run(run))
 
 
 def _pause(studio: Studio, *, run: str) -> dict[str, Any]:
@@ -171,12 +138,12 @@ def _pause(studio: Studio, *, run: str) -> dict[str, Any]:
     studio.pause(found.id)
     while found.status().state == "running" and found.pause_requested():
         time.sleep(0.1)
-    return _summary(found)
+    return summary(found)
 
 
 def _resume(studio: Studio, *, run: str, detach: bool, **changes: Any) -> dict[str, Any]:
     resumed = studio.resume(run, changes)
-    return _summary(resumed) if detach else follow(resumed)
+    return summary(resumed) if detach else follow(resumed)
 
 
 def _stop(studio: Studio, *, run: str) -> dict[str, Any]:
@@ -186,7 +153,7 @@ def _stop(studio: Studio, *, run: str) -> dict[str, Any]:
     studio.stop(found.id)
     while found.is_alive():
         time.sleep(0.1)
-    return _summary(found)
+    return summary(found)
 
 
 def _identify(studio: Studio, *, model: str, photos: list[str], false_accept_rate: float) -> dict[str, Any]:
@@ -246,8 +213,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add("datasets", "list the prepared sets", _list_datasets)
     _add_preset_flags(add("presets", "list the presets of views, save one, or delete one", _presets), words)
     for kind, recipe in config.RECIPES.items():
-        _add_start_flags(add(kind, (recipe.__doc__ or "").strip(), _start, kind=kind), recipe, words)
-    flags.add_recipe_flags(add("demo", (DemoRecipe.__doc__ or "").strip(), _demo), DemoRecipe, words)
+        told = (recipe.__doc__ or "").strip()
+        made = add(kind, told, starting.probe) if kind == "probe" else add(kind, told, starting.start, kind=kind)
+        _add_start_flags(made, recipe, words)
+        if kind == "probe":
+            which = "and with each setting otherwise that decides over time and memory"
+            made.add_argument("--each", action="store_true", help=which)
+    flags.add_recipe_flags(add("demo", (DemoRecipe.__doc__ or "").strip(), starting.demo), DemoRecipe, words)
     identify = add("identify", "say who is in a photo, or that it is nobody known", _identify)
     identify.add_argument("--model", required=True, help="a trained run's id")
     identify.add_argument("--false-accept-rate", type=flags.share, default=0.01, help="share of strangers let through")

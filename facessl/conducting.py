@@ -188,18 +188,41 @@ class _Study:
     # -- steps that the study does itself ------------------------------------------------------------------------
 
     def _inside(self, step: Step) -> dict[str, Any]:
-        """Return what the plug-in makes of a step, or made of it in an earlier attempt."""
+        """Return what the plug-in makes of a step, or made of it in an earlier attempt or for an earlier study."""
         asked = json.loads(json.dumps({name: self._meant(value) for name, value in step.settings.items()}))
         path = self.run.path / "inside" / f"{quote(step.key, safe=' ')}.json"
         if path.exists() and (kept := files.read_json(path))["settings"] == asked:
             return dict(kept["result"])
+        path.parent.mkdir(exist_ok=True)
+        if (result := self._made_before(path.name, asked)) is not None:
+            files.write_json(path, {"settings": asked, "result": result})
+            return result
         queues = devices.queues(getattr(self.options, "device", "auto"))
         with turns.turn(self.workspace, self.run, queues) as taken, devices.visible(taken):
             self.run.say(f"{self.place}: {step.key}.")
             result = self.plugin.inside(step.key, asked, self.dataset, self.options, self.run, self.workspace)
-        path.parent.mkdir(exist_ok=True)
         files.write_json(path, {"settings": asked, "result": result})
         return dict(files.read_json(path)["result"])  # the same as after a resume, whatever JSON makes of it
+
+    def _made_before(self, file: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what a finished study made of the same step: same settings, of it and of the study, same faces."""
+        mine = self.run.config
+        made = self.dataset.info["created"]
+        for run in runs.list_all(self.workspace):
+            content, path = run.config, run.path / "inside" / file
+            if content["kind"] != "study" or run.id == self.run.id or not path.exists():
+                continue
+            if content["edits"] != mine["edits"] or content.get("changes") or content["created"] < made:
+                continue
+            same = self._decides(content["recipe"]) == self._decides(mine["recipe"])
+            if same and run.written().state == "finished" and (kept := files.read_json(path))["settings"] == asked:
+                return dict(kept["result"])
+        return None
+
+    def _decides(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what of a study's recipe decides what it finds; settings that it does not name are the defaults."""
+        defaults = {name: field.default for name, field in type(self.options).model_fields.items()}
+        return {**recipe, "options": _asked({**defaults, **recipe["options"]})}
 
 
 def _as_made(content: Mapping[str, Any]) -> dict[str, Any]:

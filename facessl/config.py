@@ -43,16 +43,27 @@ class PrepareRecipe(Recipe):
     train_share: float = Field(0.8, gt=0, lt=1, description="Share of each person's photos for training.")
     val_share: float = Field(0.1, gt=0, lt=1, description="Share for validation; the rest is the test part.")
     split_seed: int = Field(1337, ge=0, le=MAX_SEED, description="Seed of split-folders.")
-    detector: Literal["haar", "yunet"] = Field("haar", description="Who looks for faces; YuNet needs its file.")
+    detector: Literal["haar", "yunet", "middle"] = Field(
+        "haar",
+        description="Who looks for faces; yunet needs its file. middle: nobody, for photos that are aligned already.",
+    )
     weights: str = Field("", description="YuNet's .onnx file; without one, that in the workspace's weights folder.")
     scale_factor: float = Field(1.2, gt=1.01, le=2, description="Haar pyramid step: smaller finds more, slower.")
     min_neighbors: int = Field(5, ge=1, le=20, description="Haar votes a face needs.")
+    middle: float = Field(
+        1.0, gt=0.05, le=1, description="Without a detector: the middle square's share of a photo's shorter side."
+    )
     margin: float = Field(0.15, ge=0, le=1, description="Border kept around the found box, as a share of it.")
     align: bool = Field(True, description="Turn the eyes level where a plausible pair of eyes is found.")
     duplicates: bool = Field(True, description="Keep copies of one picture on one side of the split.")
     quality: QualityRecipe = Field(QualityRecipe(), description="What a good crop has to reach.")
     workers: int = Field(0, ge=0, le=64, description="Processes that look for faces; 0 means one a core.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the source.")
+
+    @property
+    def border(self) -> float:
+        """Return the margin that crops get: the middle of a photo is cut as it was asked for."""
+        return 0.0 if self.detector == "middle" else self.margin
 
     @model_validator(mode="after")
     def _shares_leave_a_test_part(self) -> Self:
@@ -106,6 +117,13 @@ class TrainRecipe(Recipe):
         False, description="Compile the network first (torch.compile): minutes once, then shorter steps; for long runs."
     )
     backbone_options: dict[str, Any] = Field(default_factory=dict, description="Settings of the backbone.")
+
+    @model_validator(mode="after")
+    def _the_backbone_is_settled(self) -> Self:
+        imagenet = self.init == "imagenet"
+        whole = registry.backbone_options(self.backbone, self.backbone_options, self.image_size, imagenet=imagenet)
+        object.__setattr__(self, "backbone_options", whole)
+        return self
 
 
 class PretrainRecipe(TrainRecipe):
@@ -171,7 +189,7 @@ class FinetuneRecipe(TrainRecipe):
         plugin = registry.load("backbones", self.backbone)
         stages = len(plugin.stages(self.plugin_options("backbones")))
         if self.freeze_stages > stages:
-            raise ValueError(f"{self.backbone} has {stages} stages here, so freeze_stages is at most {stages}")
+            raise ValueError(f"{plugin.TITLE} has {stages} stages here, so freeze_stages is at most {stages}")
         if self.mode == "frozen" and (self.freeze_stages or self.layer_decay < 1):
             raise ValueError(
                 "mode frozen keeps the whole network as it is; leave freeze_stages at 0 and layer_decay at 1"

@@ -9,7 +9,7 @@ import numpy as np
 
 from facessl import edits, files
 from facessl.edits import Edit
-from facessl.errors import DatasetError
+from facessl.errors import DamagedError, DatasetError
 from facessl.run import Run
 
 if TYPE_CHECKING:
@@ -56,6 +56,13 @@ class FaceDataset:
     def info(self) -> dict[str, Any]:
         """Return recipe, counts, people, version, notes, created."""
         return files.read_json(self.path / "dataset.json")
+
+    def is_whole(self) -> bool:
+        """Return whether ``info`` can be read."""
+        try:
+            return bool(self.info)
+        except DamagedError:
+            return False
 
     @property
     def name(self) -> str:
@@ -107,6 +114,22 @@ class FaceDataset:
         """Return the labels of these face rows, -1 where nobody has said."""
         return self.crops["label"].to_numpy()[rows]
 
+    def check_people(self) -> None:
+        """Raise DatasetError unless two people or more have names."""
+        if len(self.people) < 2:
+            raise DatasetError(f"{self.name} has fewer than two named people, so there is nothing to tell apart.")
+
+    def check_classifiable(self, *, patience: int = 0) -> None:
+        """Raise DatasetError unless a classifier can learn from the set, be judged on it, and stop early by it."""
+        self.check_people()
+        for split, use in (("train", "learn from"), ("test", "judge on")):
+            if not len(self.rows(split)):
+                raise DatasetError(f"{self.name} has no {split} faces to {use}; prepare it with more photos a person.")
+        if patience and not len(self.rows("val")):
+            raise DatasetError(
+                f"{self.name} has no val faces to stop early by; set patience to 0, or prepare it again."
+            )
+
     def summary(self) -> dict[str, Any]:
         """Return the set as it stands in a row: dataset, people, photos, faces, those of each split, source.
 
@@ -139,7 +162,16 @@ def open_dataset(workspace: Path, name: str) -> FaceDataset:
 
 
 def list_datasets(workspace: Path) -> list[FaceDataset]:
-    """Return every finished set, by name."""
+    """Return every finished set that can be read, by name."""
+    return [one for one in _finished(workspace) if one.is_whole()]
+
+
+def damaged_datasets(workspace: Path) -> list[str]:
+    """Return the names of the sets whose ``dataset.json`` cannot be read any more."""
+    return [one.name for one in _finished(workspace) if not one.is_whole()]
+
+
+def _finished(workspace: Path) -> list[FaceDataset]:
     folder = workspace / "datasets"
     if not folder.is_dir():
         return []

@@ -14,10 +14,11 @@ from torch.nn import functional
 
 from facessl import checkpoints, devices, registry, views
 from facessl.devices import DeviceInfo
-from facessl.errors import ModelError
+from facessl.errors import ModelError, NonFiniteError
 from facessl.whitening import Whitening
 
 _BLOCK = 1024  # faces that are embedded at a time
+_ENDLESS = 1e15  # what is larger overflows float32 in the products made of it
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -100,6 +101,7 @@ class Encoder:
         """Return a network that has learnt nothing, the floor of every comparison."""
         torch.manual_seed(seed)
         info = devices.pick(device)
+        options = registry.backbone_options(backbone, options, image_size, imagenet=False)
         return cls(build_backbone(backbone, options), image_size, info, info.precision, mirror=True, grid=grid)
 
     def features(self, faces: np.ndarray, batch: int = 256) -> np.ndarray:
@@ -110,7 +112,7 @@ class Encoder:
         return self._seen(faces, self.backbone, batch)
 
     def _seen(self, faces: np.ndarray, through: Callable[[Tensor], Tensor], batch: int = 256) -> np.ndarray:
-        """Return what comes out for faces (N, S, S, 3) uint8, shape (N, D) float32."""
+        """Return what comes out for faces (N, S, S, 3) uint8, shape (N, D) float32; NonFiniteError if no numbers."""
         found = []
         none = np.zeros((1, 8, 8, 3), np.uint8)  # says how wide the rows are where there is no face
         with self.held(), torch.inference_mode(), autocast(self.device, self.precision):
@@ -119,6 +121,8 @@ class Encoder:
                 inputs = views.to_input(views.plain(part, self.image_size)).to(self.device.kind)
                 outputs = through(inputs.contiguous(memory_format=torch.channels_last))
                 found.append(outputs.float().cpu().numpy())
+                if not np.abs(found[-1]).max() < _ENDLESS:  # also where one of them is nan
+                    raise NonFiniteError("What the network says of a face is no number; train it with a lower rate.")
         return np.concatenate(found)[: len(faces)]
 
     @contextlib.contextmanager

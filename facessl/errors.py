@@ -6,7 +6,9 @@ FaceSSLError
 ├── ImageError           one picture that cannot be read
 ├── DatasetError         a prepared set that is missing, unfinished or not fit for what was asked
 ├── ModelError           weights that are missing, foreign or damaged
+│   └── NonFiniteError   weights that grew until what comes out is no number
 ├── RunError             a run that does not exist or cannot do what was asked of it now
+│   └── DamagedError     a small file that does not hold any more what was written into it
 └── Stopped              not a fault: somebody asked the job to stop, and its state is kept
 """
 
@@ -35,8 +37,16 @@ class ModelError(FaceSSLError):
     """Weights that are missing, foreign or damaged."""
 
 
+class NonFiniteError(ModelError):
+    """A network whose weights grew until what comes out is no number any more."""
+
+
 class RunError(FaceSSLError):
     """A run that does not exist or cannot do what was asked of it now."""
+
+
+class DamagedError(RunError):
+    """A small file that does not hold any more what was written into it: a disk that was full, or hands."""
 
 
 class Stopped(FaceSSLError):

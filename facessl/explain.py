@@ -18,8 +18,10 @@ _LEAST_PLACES = 4  # a side: a map of two by two says no more than which quarter
 def grad_cam(encoder: "Encoder", face: np.ndarray, person: str) -> np.ndarray:
     """Return how much each place of a face spoke for a person, in the eyes of a classifier.
 
-    The maps of a late stage, each weighed by how much the person's logit rises with it on average over the picture,
-    are added; what speaks against the person is left out. Read are the last maps that are at least 4 places a side,
+    The maps of a late stage, each weighed by how much the person's logit rises with it, are added; what speaks against
+    the person is left out. Where the classifier reads averages over the picture, a map has one weight, as Grad-CAM has
+    it; where it reads what is at which place, each place has its own, for the average of them says nothing: often it
+    would leave no place at all. Read are the last maps that are at least 4 places a side,
     or the finest there are: small pictures leave fewer at the end of a network. A linear layer on embeddings that
     keep where things are reads maps of its own, and none behind them is looked at. Where an embedding is made of the
     face and its mirror image, both are.
@@ -35,10 +37,11 @@ def grad_cam(encoder: "Encoder", face: np.ndarray, person: str) -> np.ndarray:
     Raises:
         ModelError: The model has no classifier, or its classifier does not know this person.
 
-    Reference: Selvaraju et al. 2017, eq. 1 and 2, https://arxiv.org/abs/1610.02391; computed by captum.
+    Reference: Selvaraju et al. 2017, eq. 1 and 2, https://arxiv.org/abs/1610.02391; by place: Draelos and Carin 2020,
+        HiResCAM, https://arxiv.org/abs/2011.08891; computed by captum.
     """
     import torch
-    from captum.attr import LayerAttribution, LayerGradCam
+    from captum.attr import LayerAttribution, LayerGradCam, LayerGradientXActivation
 
     if encoder.classifier is None:
         raise ModelError("This model was never fine-tuned, so it names nobody; fine-tune it first.")
@@ -47,14 +50,21 @@ def grad_cam(encoder: "Encoder", face: np.ndarray, person: str) -> np.ndarray:
     small = views.plain(np.ascontiguousarray(face[None]), encoder.image_size)
     inputs = views.to_input(small).to(encoder.device.kind).requires_grad_()
     with encoder.held(), torch.enable_grad():
-        looked = LayerGradCam(lambda x: _logits(encoder, x), _layer(encoder, inputs))
-        found = looked.attribute(inputs, target=encoder.people.index(person)).detach()  # (1 or 2, 1, h, w)
+        kind = LayerGradientXActivation if _reads_places(encoder) else LayerGradCam
+        looked = kind(lambda x: _logits(encoder, x), _layer(encoder, inputs))
+        found = looked.attribute(inputs, target=encoder.people.index(person)).detach()
+    found = found.sum(dim=1, keepdim=True)  # (1 or 2, 1, h, w); Grad-CAM's is summed already
     if len(found) == 2:
         found = found[:1] + found[1:].flip(3)
     shown = LayerAttribution.interpolate(found.clamp(min=0), face.shape[:2], "bilinear")[0, 0]
     strongest = shown.max()
     scaled: np.ndarray = (shown / strongest if strongest > 0 else shown).float().cpu().numpy()
     return scaled
+
+
+def _reads_places(encoder: "Encoder") -> bool:
+    """Return whether the classifier sees what is at which place, and not only averages over the picture."""
+    return not encoder.maps or (encoder.linear_probe and encoder.grid > 0)
 
 
 def _logits(encoder: "Encoder", inputs: "Tensor") -> "Tensor":

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from facessl.errors import RunError
+from facessl.errors import DamagedError
 
 _PARTIAL = re.compile(r"\..*?(?:\.(?P<pid>\d+))?\.partial(\.\w+)?")
 
@@ -19,10 +19,17 @@ def now() -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON file's object."""
-    content = json.loads(path.read_text())
+    """Return a JSON file's object.
+
+    Raises:
+        DamagedError: It holds something else.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except ValueError:  # no JSON, or no text
+        content = None
     if not isinstance(content, dict):
-        raise RunError(f"{path.name} holds no JSON object.")
+        raise DamagedError(f"{path.name} of {path.parent.name} is damaged; delete that, or make it again.")
     return content
 
 

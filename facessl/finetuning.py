@@ -16,7 +16,6 @@ from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
-from facessl.errors import DatasetError
 from facessl.methods import Method
 from facessl.run import Run
 
@@ -29,7 +28,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     Of several processes the first returns it; a linear layer on frozen features is its work alone.
 
     Raises:
-        DatasetError: The set has too few named people, or no val faces that early stopping could watch.
+        DatasetError: The set has too few named people, or no faces to learn from, be judged on, or stop early by.
         Stopped, RunError, ModelError: see ``training.fit``.
     """
     recipe: FinetuneRecipe = run.recipe()
@@ -42,7 +41,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     with attending.breakable():
         dataset = open_for(run, workspace, recipe.dataset)
         backbone = beginnings.starting_backbone(recipe, workspace)
-    _check(dataset, recipe)
+    dataset.check_classifiable(patience=recipe.patience)
     rows = labelled_share(dataset, recipe.label_fraction, recipe.seed)
     encoder = Encoder(
         backbone, recipe.image_size, compute.device, compute.precision, people=tuple(dataset.people),
@@ -65,13 +64,6 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
         return {}
     result = judging.judge(run, recipe, dataset, encoder, rows, compute)
     return result if best is None else result | {"early_stop": best.summary(recipe.epochs)}
-
-
-def _check(dataset: FaceDataset, recipe: FinetuneRecipe) -> None:
-    if len(dataset.people) < 2:
-        raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
-    if recipe.patience and not len(dataset.rows("val")):
-        raise DatasetError(f"{dataset.name} has no val faces to stop early by; set patience to 0, or prepare it again.")
 
 
 def _linear_layer(

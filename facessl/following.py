@@ -10,16 +10,20 @@ from facessl.run import Run
 from facessl.states import Status
 
 _POLL_SECONDS = 0.3
+_REVIVED_WITHIN = 6.0  # seconds: a studio looks every two for runs whose process died, and takes them up again
 
 
 def follow(run: Run) -> dict[str, Any]:
     """Show a run's progress until it ends, and return its result; Ctrl-C asks it to stop.
+
+    One whose process died is followed on when somebody takes it up again within a few seconds.
 
     Raises:
         RunError: It failed or was stopped.
     """
     said = ("", -1, -1)
     asked = False
+    died: float | None = None
     while True:
         try:
             status = run.status()
@@ -28,7 +32,10 @@ def follow(run: Run) -> dict[str, Any]:
             if step != said:
                 print(_progress_line(status), file=sys.stderr, flush=True)
                 said = step
-            if status.state not in states.ACTIVE:
+            # Nobody has said yet what becomes of it, or somebody has just taken it up.
+            silent = status.state == "interrupted" and run.written().state != "interrupted"
+            died = (died or time.monotonic()) if silent else None
+            if status.state not in states.ACTIVE and (died is None or time.monotonic() - died > _REVIVED_WITHIN):
                 break
             time.sleep(_POLL_SECONDS)
         except KeyboardInterrupt:
@@ -49,3 +56,19 @@ def _progress_line(status: Status) -> str:
     if status.steps:
         parts.append(f"{status.step * 100 // status.steps} %")
     return " ".join(parts)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return a run as lists of runs show it."""
+    status = run.status()
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "title": run.title,
+        "state": status.state,
+        "epoch": status.epoch,
+        "epochs": status.epochs,
+        "seconds": status.seconds,
+        "note": run.note,
+        "error": status.error,
+    }

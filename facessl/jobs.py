@@ -30,8 +30,11 @@ def start(workspace: Path, run: Run, *, changes: Mapping[str, Any] | None = None
             more epochs than it has.
 
     Raises:
-        RunError: A worker already has the run, or it is finished. RecipeError: The changes cannot be made.
+        RunError: A worker already has the run, it is finished, or its settings cannot be read any more.
+        RecipeError: The changes cannot be made.
     """
+    if not changes or run.kind == states.DAMAGED:  # else revise asks, and another setting may be the cure
+        run.recipe()
     with _taken(run) as lock:
         left = run.written()
         if changes:

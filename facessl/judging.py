@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import baselines, checkpoints, evaluation, files, whitening
+from facessl import baselines, checkpoints, evaluation, files, registry, whitening
 from facessl.baselines import BaselineScore
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
@@ -18,7 +18,7 @@ from facessl.run import Run
 from facessl.whitening import Whitening
 
 _PLAIN_SIDE = 64  # pixels; more help none of the plain methods, and cost them minutes
-UNTRAINED = "untrained network, linear layer"
+UNTRAINED = "untrained {}, linear layer"  # of which network
 
 
 def judge(
@@ -89,9 +89,9 @@ def _plain_rows(
     )  # fmt: skip
     if len(np.unique(known)) < 2:
         return found
-    untrained = _untrained(recipe, dataset, compute)
+    untrained, title = _untrained(recipe, dataset, compute), registry.load("backbones", recipe.backbone).TITLE
     features = [untrained.classified(dataset.faces[part]) for part in (rows, test)]
-    return [*found, baselines.linear(UNTRAINED, features[0], known, features[1], labels)]
+    return [*found, baselines.linear(UNTRAINED.format(title), features[0], known, features[1], labels)]
 
 
 def _untrained(recipe: FinetuneRecipe, dataset: FaceDataset, compute: Compute) -> Encoder:

@@ -25,9 +25,17 @@ if TYPE_CHECKING:
 
 
 def _mentions(run: Run) -> set[str]:
-    """Return the ids of the runs that a run builds on."""
-    made_of = run.config["recipe"]
-    return {*run.config["after"], made_of.get("init", ""), made_of.get("model", "")}
+    """Return the ids of the runs that a run builds on; a study, once it is finished, on those that it reports on.
+
+    Before that it makes anew what is gone.
+    """
+    config = run.config
+    made_of = config["recipe"]
+    found = {*config["after"], made_of.get("init", ""), made_of.get("model", "")}
+    if config["kind"] == "study" and run.written().state == "finished":
+        steps = (run.report() or {}).get("runs")
+        found |= {made for made in steps.values() if isinstance(made, str)} if isinstance(steps, dict) else set()
+    return found
 
 
 def _changed(path: Path) -> str:
@@ -53,6 +61,10 @@ class Library:
 
     # -- prepared sets --------------------------------------------------------------------------------------------
 
+    def damaged_datasets(self) -> list[str]:
+        """Return the names of the sets that cannot be read any more."""
+        return dataset.damaged_datasets(self.workspace)
+
     def datasets(self) -> list[FaceDataset]:
         return dataset.list_datasets(self.workspace)
 
@@ -76,8 +88,9 @@ class Library:
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def runs(self, kind: str | None = None) -> list[Run]:
-        """Return the runs, newest first."""
-        return [run for run in runs.list_all(self.workspace) if kind is None or run.kind == kind]
+        """Return the runs of a kind, newest first, or all but those that cannot be read (``states.DAMAGED``)."""
+        every = runs.list_all(self.workspace)
+        return [run for run in every if (run.kind == kind if kind else run.kind != states.DAMAGED)]
 
     def run(self, run_id: str) -> Run:
         return runs.find(self.workspace, run_id)

@@ -64,7 +64,7 @@ def encoder(model: Model, workspace: Path) -> Encoder:
     """Return the network of a model that has one; ModelError where its weights are missing or do not fit."""
     if model.name not in _WITHOUT_LEARNING:
         return Encoder.from_run(workspace / "runs" / model.name, model.device)
-    options = registry.load("backbones", model.backbone).Options().model_dump()
+    options = registry.backbone_options(model.backbone, {}, model.image_size, imagenet=model.name == "imagenet")
     grid = default("grid")
     if model.name == "untrained":
         return Encoder.untrained(model.backbone, options, model.image_size, model.seed, model.device, grid)

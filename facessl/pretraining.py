@@ -239,6 +239,7 @@ def faces_to_learn_from(
 def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute) -> dict[str, Any]:
     rows = run.metrics()
     last = rows[-1]
+    untrained = rows[0] if rows[0]["epoch"] == 0 else {}  # its row may have been damaged, and was lost
     figures = {
         "loss": last["loss"],
         "chance": last["chance"],
@@ -250,11 +251,11 @@ def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute) ->
         figures |= {
             "knn_accuracy": last["knn_accuracy"],
             "knn_unwhitened": last["knn_unwhitened"],
-            "knn_untrained": rows[0]["knn_accuracy"],
-            "knn_pixels": rows[0]["knn_pixels"],
-            "knn_raw_pixels": rows[0]["knn_raw_pixels"],
-            "knn_whitened_pixels": rows[0].get("knn_whitened_pixels"),  # not of a run begun before there was one
-            "knn_photos": rows[0]["knn_photos"],
+            "knn_untrained": untrained.get("knn_accuracy"),
+            "knn_pixels": untrained.get("knn_pixels"),
+            "knn_raw_pixels": untrained.get("knn_raw_pixels"),
+            "knn_whitened_pixels": untrained.get("knn_whitened_pixels"),  # not of a run begun before there was one
+            "knn_photos": len(watch.dataset.rows("val")),
             "knn_k": recipe.knn_k,
             "knn_temperature": metrics.KNN_TEMPERATURE,
             "split": "val",

@@ -4,6 +4,7 @@ A nested recipe (``views``) is shown and typed flat. What belongs to one plug-in
 and travels in ``options``.
 """
 
+import math
 import unicodedata
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -89,12 +90,16 @@ def build(recipe: type[AnyRecipe], settings: dict[str, Any]) -> AnyRecipe:
         given = given.model_dump() if isinstance(given, BaseModel) else given
         own[name] = {**default.model_dump(), **given, **known}
     try:
+        plugins = []
         for kind, named_by, carried_by in recipe.PLUGINS:
-            plugin = registry.load(kind, own.get(named_by, recipe.model_fields[named_by].default))
+            plugins.append(name := own.get(named_by, recipe.model_fields[named_by].default))
+            plugin = registry.load(kind, name)
             known = {key: rest.pop(key) for key in list(rest) if key in plugin.Options.model_fields}
             own[carried_by] = {**own.get(carried_by, {}), **known}
         if rest:
-            raise RecipeError(f"There is no setting called {', '.join(sorted(rest))} here.")
+            # What one plug-in has, another may lack: --stem is resnet18's.
+            of = f" with {' and '.join(plugins)}" if plugins else ""
+            raise RecipeError(f"There is no setting called {', '.join(sorted(rest))} here{of}.")
         return recipe(**own)
     except ValidationError as error:
         raise RecipeError(explain(error)) from error
@@ -102,10 +107,10 @@ def build(recipe: type[AnyRecipe], settings: dict[str, Any]) -> AnyRecipe:
 
 # What pydantic finds, as people say it.
 _SAID = {
-    "greater_than_equal": "must be {ge:g} or more",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be {le:g} or less",
-    "less_than": "must be less than {lt:g}",
+    "greater_than_equal": "must be {ge:,.10g} or more",
+    "greater_than": "must be more than {gt:,.10g}",
+    "less_than_equal": "must be {le:,.10g} or less",
+    "less_than": "must be less than {lt:,.10g}",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "int_type": "must be a whole number",
@@ -119,13 +124,24 @@ _SAID = {
 }
 
 
+def _is_finite(given: Any) -> bool:
+    """Return whether what was given for a number has an end; what is no number at all has other faults."""
+    try:
+        return math.isfinite(float(given))
+    except (TypeError, ValueError, OverflowError):
+        return True
+
+
 def explain(error: ValidationError) -> str:
     """Return pydantic's findings as one line a person can act on."""
     parts = []
     for found in error.errors():
         where = ".".join(str(part) for part in found["loc"] if part != "options")
         context = found.get("ctx", {})
-        text = _SAID[found["type"]].format(**context) if found["type"] in _SAID else found["msg"]
+        # nan is also no more than any bound, which helps nobody; a recipe's own words name the value themselves.
+        own = found["type"] == "value_error"
+        kind = found["type"] if own or _is_finite(found["input"]) else "finite_number"
+        text = _SAID[kind].format(**context) if kind in _SAID else found["msg"]
         text = text.removeprefix("Value error, ")
         got = "" if found["type"] in ("missing", "value_error", "extra_forbidden") else f", got {found['input']!r}"
         parts.append(f"{where}: {text}{got}" if where else f"{text}{got}")

@@ -101,4 +101,4 @@ def _preparation_of(dataset: FaceDataset) -> PrepareRecipe:
 
 def _crop(image: np.ndarray, face: "Face", recipe: PrepareRecipe) -> np.ndarray:
     # Exactly as the known faces were cropped, or the comparison would be between two kinds of picture.
-    return crop(image, face, size=recipe.size, margin=recipe.margin, align=recipe.align)[0]
+    return crop(image, face, size=recipe.size, margin=recipe.border, align=recipe.align)[0]

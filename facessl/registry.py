@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from facessl.errors import RecipeError
 
@@ -32,3 +33,20 @@ def load(kind: str, name: str) -> ModuleType:
         raise RecipeError(f"There is no {one} called {name!r}; choose one of {', '.join(names(kind))}.")
     name = file_name
     return importlib.import_module(f"facessl.{kind}.{name}")
+
+
+def backbone_options(name: str, options: dict[str, Any], image_size: int, *, imagenet: bool) -> dict[str, Any]:
+    """Return a backbone's settings whole: defaults filled in, and what may be left open decided.
+
+    Args:
+        name: The plug-in.
+        options: What was said.
+        image_size: Side in pixels of the faces that it will see.
+        imagenet: Whether it begins with ImageNet's weights.
+    """
+    plugin = load("backbones", name)
+    found = plugin.Options(**options)
+    if hasattr(plugin, "settled"):
+        found = plugin.settled(found, image_size, imagenet=imagenet)
+    whole: dict[str, Any] = found.model_dump(mode="json")
+    return whole

@@ -6,7 +6,19 @@ What cannot work is refused now, in a sentence, and not by a run that fails late
 from pathlib import Path
 from typing import Any
 
-from facessl import config, dataset, devices, distributed, pairs, preparation, recipes, registry, run, runs
+from facessl import (
+    config,
+    dataset,
+    devices,
+    distributed,
+    methods,
+    pairs,
+    preparation,
+    recipes,
+    registry,
+    run,
+    runs,
+)
 from facessl.config import (
     DetectorsRecipe,
     EmbedRecipe,
@@ -22,6 +34,7 @@ from facessl.errors import DatasetError, RecipeError, RunError
 from facessl.recipes import Recipe
 
 _NO_RUN = ("scratch", "imagenet", "pixels", "pixels-whitened", "untrained")
+_BEGINNINGS = {"scratch": "nothing", "imagenet": "ImageNet"}  # in titles
 _OF_THE_RUN = ("backbone", "backbone_options", "image_size")
 
 
@@ -84,22 +97,38 @@ def check(recipe: Recipe, workspace: Path) -> None:
     assert isinstance(recipe, EmbedRecipe | EvaluateRecipe | PretrainRecipe | FinetuneRecipe)
     opened = [dataset.open_dataset(workspace, name) for name in sets_of(recipe)]
     start = recipe.model if isinstance(recipe, EmbedRecipe | EvaluateRecipe) else recipe.init
-    if start not in _NO_RUN and not (runs.find(workspace, start).path / "model.json").exists():
-        raise RunError(f"{start} has no trained model; choose a finished pre-training or fine-tuning.")
+    _check_start(recipe, start, workspace)
     _check_device(recipe)
     if isinstance(recipe, EvaluateRecipe):
         pairs.of(recipe, opened[0])
     if isinstance(recipe, PretrainRecipe):
         if twice := sorted(name for name in set(sets_of(recipe)) if sets_of(recipe).count(name) > 1):
             raise RecipeError(f"{twice[0]} was named twice; also is for further sets, each of them once.")
-        named_only = getattr(registry.load("methods", recipe.method), "NEEDS_NAMES", False)
+        named_only = methods.needs_names(recipe.method)
         if named_only and recipe.also:
             raise RecipeError(f"{recipe.method} learns from names, and further sets join in nameless; leave also out.")
-        faces = sum(len(one.rows(*(("train",) if named_only else ("unlabelled", "train")))) for one in opened)
-        if faces < 2:
+        if named_only and not opened[0].people:
+            raise DatasetError(
+                f"{recipe.method} learns from names, and nobody in {recipe.dataset} has one; choose a method that "
+                "needs none, or prepare a set whose photos have names."
+            )
+        if faces_to_learn_from(recipe, workspace) < 2:
             raise DatasetError(f"{recipe.dataset} has too few faces to learn from; prepare a set with more photos.")
     if isinstance(recipe, FinetuneRecipe):
-        _check_names(opened[0])
+        opened[0].check_classifiable(patience=recipe.patience)
+
+
+def faces_to_learn_from(recipe: PretrainRecipe, workspace: Path) -> int:
+    """Return how many faces a pre-training would learn from."""
+    splits = ("train",) if methods.needs_names(recipe.method) else ("unlabelled", "train")
+    return sum(len(dataset.open_dataset(workspace, name).rows(*splits)) for name in sets_of(recipe))
+
+
+def _check_start(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe, start: str, workspace: Path) -> None:
+    if start == "imagenet" and registry.load("backbones", recipe.backbone).IMAGENET_FILE is None:
+        raise RecipeError(f"There are no ImageNet weights of {recipe.backbone}; choose another backbone or beginning.")
+    if start not in _NO_RUN and not (runs.find(workspace, start).path / "model.json").exists():
+        raise RunError(f"{start} has no trained model; choose a finished pre-training or fine-tuning.")
 
 
 def _check_device(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
@@ -117,13 +146,25 @@ def _check_device(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
 
 def _check_processes(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
     processes = getattr(recipe, "processes", 1)
-    # Under torchrun they may be on other machines, whose GPUs nobody can count here.
-    if processes == 1 or ":" in recipe.device or distributed.launched().size > 1:
+    if processes == 1:
         return
-    if devices.pick(recipe.device).kind == "cuda" and processes > (count := len(devices.gpus())):
+    if processes * 2 > (batch := getattr(recipe, "batch_size", processes * 2)):
+        fewer = "1 process" if batch < 4 else f"{batch // 2} processes at most"
+        raise RecipeError(
+            f"Of a batch of {batch} faces, {processes} processes get fewer than two each; "
+            f"choose {fewer}, or a larger batch."
+        )
+    # Under torchrun they may be on other machines, whose GPUs and cores nobody can count here.
+    if ":" in recipe.device or distributed.launched().size > 1:
+        return
+    on_gpus = devices.pick(recipe.device).kind == "cuda"
+    if on_gpus and processes > (count := len(devices.gpus())):
         raise RecipeError(
             f"Each process needs a GPU of its own, and this machine has {count}; choose {count} of them, or device cpu."
         )
+    # Each holds faces, network and torch itself in memory: two can be tried anywhere, more are more than they bring.
+    if not on_gpus and processes > (most := max(2, devices.cores())):
+        raise RecipeError(f"This machine has {devices.cores()} cores; choose {most} processes at most, or 1.")
 
 
 def sets_of(recipe: Recipe) -> tuple[str, ...]:
@@ -141,10 +182,15 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
         return f"Prepare {recipe.name} from {registry.load('sources', recipe.source).TITLE.lower()}"
     if isinstance(recipe, PretrainRecipe):
         what = "Estimate: " if isinstance(recipe, ProbeRecipe) else ""
-        return f"{what}{registry.load('methods', recipe.method).TITLE} · {recipe.backbone} on {recipe.dataset}"
+        method = registry.load("methods", recipe.method).TITLE
+        seed = f" · seed {recipe.seed}" if recipe.seed else ""
+        return f"{what}{method} · {_network(recipe)} on {recipe.dataset}{seed}"
     if isinstance(recipe, FinetuneRecipe):
-        start = titles.get(recipe.init, recipe.init)
-        return f"{'Fine-tuned' if recipe.mode == 'finetune' else 'Frozen'} {recipe.backbone} from {start}"
+        start = titles.get(recipe.init, _BEGINNINGS.get(recipe.init, recipe.init))
+        # A network may come from another set than the one whose people it is to know.
+        where = "" if f" on {recipe.dataset} " in f"{start} " else f" on {recipe.dataset}"
+        what = "Fine-tuned" if recipe.mode == "finetune" else "Frozen"
+        return f"{what} {_network(recipe)}{where}{_told_apart(recipe)} from {start}"
     if isinstance(recipe, StudyRecipe | DetectorsRecipe):
         study = registry.load("studies", recipe.preset) if isinstance(recipe, StudyRecipe) else None
         return f"{study.TITLE if study else 'Detectors compared'} on {recipe.dataset}"
@@ -153,23 +199,31 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
     return f"{what} of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
 
 
+def _network(recipe: TrainRecipe) -> str:
+    return str(registry.load("backbones", recipe.backbone).TITLE)
+
+
+def _told_apart(recipe: FinetuneRecipe) -> str:
+    """Return what fine-tunings that are alike otherwise mostly differ in, where it is not the usual.
+
+    It stands before what a run began from: names are cut at their end, and the beginning's seed is another.
+    """
+    share = f"{recipe.label_fraction * 100:g} % of labels" if recipe.label_fraction < 1 else ""
+    told = [part for part in (share, f"seed {recipe.seed}" if recipe.seed else "") if part]
+    return f" ({', '.join(told)})" if told else ""
+
+
 def _take_from(parent: run.Run, kind: str, settings: dict[str, Any]) -> None:
     """Fill in what a network brings along; refuse what contradicts it."""
     own = parent.config["recipe"]
     # Pre-training may go on at another size; a classifier reads faces as its network learnt to read them.
     taken = {"finetune": _OF_THE_RUN, "pretrain": _OF_THE_RUN[:2]}.get(kind, ())
-    for name in taken:
+    brought = {name: own[name] for name in taken if name in own}
+    for name, value in {**brought, **brought.get("backbone_options", {})}.items():
         # A command brings text, a form numbers.
-        if name in own and str(settings.setdefault(name, own[name])) != str(own[name]):
+        if name in settings and str(settings[name]).lower() != str(value).lower():
             raise RecipeError(
-                f"{parent.id} was trained with {name} {own[name]}, not {settings[name]}; leave {name} out, "
+                f"{parent.id} was trained with {name} {value}, not {settings[name]}; leave {name} out, "
                 "or start from another run."
             )
-
-
-def _check_names(opened: dataset.FaceDataset) -> None:
-    if len(opened.people) < 2:
-        raise DatasetError(f"{opened.name} has fewer than two named people, so there is nothing to tell apart.")
-    for split, use in (("train", "learn from"), ("test", "judge on")):
-        if not len(opened.rows(split)):
-            raise DatasetError(f"{opened.name} has no {split} faces to {use}; prepare it with more photos a person.")
+    settings |= brought

@@ -16,15 +16,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facessl import files
+from pydantic import ValidationError
+
+from facessl import damage, files
 from facessl.config import RECIPES
-from facessl.errors import RunError, Stopped
-from facessl.states import ACTIVE, PAUSABLE, STOPPED, Status
+from facessl.errors import DamagedError, RunError, Stopped
+from facessl.recipes import explain
+from facessl.states import ACTIVE, DAMAGED, ENDED, PAUSABLE, STOPPED, Status
 
 _LONGEST = {"title": 120, "note": 4000}  # letters
 _POLL_SECONDS = 0.2
 # A worker's threads write the status too: one says that time passes, one ends the process on a stop.
 _WRITING = threading.RLock()
+_NO_STATUS = "Its status cannot be read any more; resume it, or delete it."
+_LOST: dict[str, Any] = {
+    "kind": DAMAGED, "title": "A damaged run", "recipe": {}, "after": [], "group": "", "edits": {}, "created": "",
+}  # fmt: skip
+
+
+def _read_if_whole(path: Path) -> dict[str, Any] | None:
+    """Return a JSON file's object, or None where there is none, or nothing that can be read any more."""
+    try:
+        return files.read_json(path)
+    except (FileNotFoundError, DamagedError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,11 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Return kind, recipe, title (the one given last), after, created; resolved and changes where there are."""
-        content = files.read_json(self.path / "config.json")
-        return content | {"title": self._about().get("title") or content["title"]}
+        try:
+            content = damage.whole_settings(files.read_json(self.path / "config.json")) or _LOST
+        except DamagedError:
+            content = _LOST
+        return content | {"title": str(self._about().get("title") or content["title"])}
 
     @property
     def kind(self) -> str:
@@ -75,29 +93,45 @@ class Run:
             files.write_json(self.path / "about.json", self._about() | texts)
 
     def _about(self) -> dict[str, Any]:
-        path = self.path / "about.json"
-        return files.read_json(path) if path.exists() else {}
+        return _read_if_whole(self.path / "about.json") or {}
 
     def recipe(self) -> Any:
-        """Return the run's recipe as its checked model."""
+        """Return the run's recipe as its checked model.
+
+        Raises:
+            RunError: The settings cannot be read any more, or cannot work. RecipeError: a plug-in of theirs is gone.
+        """
         config = self.config
-        return RECIPES[config["kind"]](**config["recipe"])
+        if config["kind"] == DAMAGED:
+            raise RunError(f"The settings of {self.id} cannot be read any more; delete it.")
+        try:
+            return RECIPES[config["kind"]](**config["recipe"])
+        except ValidationError as error:
+            raise RunError(f"The settings of {self.id} cannot work: {explain(error)} Start a new run.") from error
 
     def status(self) -> Status:
-        """Return the state as it is: a worker that died without a word reads *interrupted*."""
+        """Return the state as it is: a worker that died without a word reads *interrupted*.
+
+        So does one whose state is no known word (of another version, or of hands): its lock says whether it works.
+        """
         status = self.written()
-        if status.state not in ACTIVE:
+        if status.state in ENDED:
             return status
         if not self.is_alive():
             # The worker may have ended between the two looks.
             status = self.written()
             lost = {"state": "interrupted", "message": "Its process ended without a word."}
-            return status.model_copy(update=lost) if status.state in ACTIVE else status
-        return status.model_copy(update={"state": "stopping"}) if self.stop_requested() else status
+            return status if status.state in ENDED else status.model_copy(update=lost)
+        if self.stop_requested():
+            return status.model_copy(update={"state": "stopping"})
+        return status if status.state in ACTIVE else status.model_copy(update={"state": "running"})
 
     def written(self) -> Status:
         """Return the state as its worker last wrote it, which a dead one cannot correct."""
-        return Status(**files.read_json(self.path / "status.json"))
+        try:
+            return Status(**files.read_json(self.path / "status.json"))
+        except (DamagedError, ValidationError):
+            return Status(state="failed", message="Failed.", error=_NO_STATUS)
 
     def has_died(self) -> bool:
         """Return whether its process ended without a word, and nobody has said yet what becomes of it."""
@@ -142,7 +176,7 @@ class Run:
         No other thread of this process can write the status any more: what it has to say is out of date.
         """
         _WRITING.acquire(timeout=1)  # a thread that hangs while writing shall not keep the process alive
-        if self.written().state in ACTIVE:
+        if self.written().state not in ENDED:
             self._write(changes)
 
     def _write(self, changes: Mapping[str, Any]) -> Status:
@@ -235,22 +269,22 @@ class Run:
             file.write(json.dumps(files.finite(row)) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the curve so far; an unfinished last line is not there yet."""
+        """Return the curve so far; see ``damage.whole_rows``."""
         path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        lines = path.read_text().split("\n")[:-1]
-        return [json.loads(line) for line in lines]
+        return damage.whole_rows(path.read_bytes()) if path.exists() else []
 
     def cut_metrics(self, epoch: int) -> None:
         """Forget rows after ``epoch``: they were written by work that a crash then lost."""
-        rows = [row for row in self.metrics() if row.get("epoch", 0) <= epoch]
+        rows = [row for row in self.metrics() if row["epoch"] <= epoch]
         files.write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
     def result(self) -> dict[str, Any] | None:
         """Return what the finished run has to say (the ``--json`` of its command), or None."""
-        path = self.path / "result.json"
-        return files.read_json(path) if path.exists() else None
+        return _read_if_whole(self.path / "result.json")
+
+    def report(self) -> dict[str, Any] | None:
+        """Return what a run has to say at length: a judged classifier photo by photo, a study its tables; or None."""
+        return _read_if_whole(self.path / "report.json")
 
     def log(self, text: str) -> None:
         """Append a line to the run's log, with the time."""

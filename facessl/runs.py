@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import secrets
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ from facessl import files
 from facessl.errors import RunError
 from facessl.recipes import Recipe
 from facessl.run import Run
-from facessl.states import Status
+from facessl.states import ACTIVE, Status
+
+_ENDING_SECONDS = 3.0
 
 
 def create(
@@ -82,15 +85,27 @@ def list_all(workspace: Path) -> list[Run]:
     return [Run(p) for p in sorted(found, key=lambda p: (p / "config.json").stat().st_mtime_ns, reverse=True)]
 
 
+def _locked(run: Run, lock: int) -> bool:
+    """Return whether the run's lock could be taken; a process that has said its last word is given time to end."""
+    deadline = time.monotonic() + _ENDING_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if run.written().state in ACTIVE or time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
 def delete(together: Sequence[Run]) -> None:
     """Delete runs, each before what it builds on; RunError, and nothing is deleted, when one is being worked on."""
     with contextlib.ExitStack() as held:
         for run in together:
             lock = held.enter_context(open(run.path / "run.lock", "a"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody starts it meanwhile
-            except BlockingIOError:
-                raise RunError(f"“{run.title}” ({run.id}) is still running; stop it first.") from None
+            if not _locked(run, lock.fileno()):  # nobody starts it meanwhile
+                raise RunError(f"“{run.title}” ({run.id}) is still running; stop it first.")
         for run in together:
             going = run.path.with_name(f".{run.id}.deleted")  # in one step: a listing never meets half a run
             run.path.rename(going)

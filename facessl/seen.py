@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facessl import pretraining, registry, views
+from facessl import methods, pretraining, registry, views
 from facessl.config import PretrainRecipe
 from facessl.dataset import open_for
 from facessl.run import Run
@@ -30,7 +30,7 @@ def first_views(run: Run, workspace: Path, epoch: int, count: int) -> list[np.nd
     """
     recipe: PretrainRecipe = run.recipe()
     method = registry.load("methods", recipe.method)
-    named_only = getattr(method, "NEEDS_NAMES", False)
+    named_only = methods.needs_names(recipe.method)
     sets = [open_for(run, workspace, name) for name in (recipe.dataset, *recipe.also)]
     pool, _ = pretraining.faces_to_learn_from(sets[0], sets[1:], named_only=named_only)
     size = run.config.get("resolved", {}).get("batch_size") or min(recipe.batch_size, len(pool))

@@ -4,6 +4,8 @@ from pydantic import BaseModel, ConfigDict
 
 ACTIVE = ("queued", "running", "paused", "stopping")
 RESUMABLE = ("stopped", "failed", "interrupted")
+ENDED = ("finished", *RESUMABLE)
+DAMAGED = "damaged"  # the kind of a run whose settings cannot be read any more: it can be listed and deleted
 PASSING = ("probe",)  # the kinds that answer one question and are not kept: no list of what was done shows them
 PLACELESS = ("study",)  # the kinds that wait for runs of their own, and hold no place in a queue meanwhile
 PAUSABLE = ("pretrain", "finetune")  # the kinds that learn, whose loop waits between two steps when asked

@@ -13,7 +13,20 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from facessl import config, demo, edits, jobs, preparation, presets, recipes, resolve, revision, runs, states
+from facessl import (
+    alternatives,
+    config,
+    demo,
+    edits,
+    jobs,
+    preparation,
+    presets,
+    recipes,
+    resolve,
+    revision,
+    runs,
+    states,
+)
 from facessl.config import DemoRecipe
 from facessl.devices import DeviceInfo
 from facessl.edits import Action
@@ -23,7 +36,7 @@ from facessl.run import Run
 from facessl.viewing import ViewRecipe
 
 _WATCH_SECONDS = 2.0
-_PROBES_KEPT = 12
+_PROBES_KEPT = 48
 _log = logging.getLogger(__name__)
 
 
@@ -138,11 +151,29 @@ class Studio(Library):
             FaceSSLError: The settings cannot work here; nothing was made.
         """
         recipe = resolve.resolve("pretrain", settings, self.workspace)
+        return self._probe(recipes.build(config.ProbeRecipe, recipe.model_dump()))
+
+    def estimate_each(self, settings: dict[str, Any]) -> list[Run]:
+        """Start an estimate of these settings, and of each that decides over time and memory otherwise.
+
+        Returns:
+            The probe of the settings themselves, then the others; see ``alternatives``.
+
+        Raises:
+            FaceSSLError: The settings cannot work here; nothing was made.
+        """
+        recipe = resolve.resolve("probe", settings, self.workspace)
+        assert isinstance(recipe, config.ProbeRecipe)
+        faces = resolve.faces_to_learn_from(recipe, self.workspace)
+        base = self._probe(recipe)
+        return [base, *(self._probe(other, beside=base) for other in alternatives.of(recipe, faces))]
+
+    def _probe(self, recipe: config.ProbeRecipe, beside: Run | None = None) -> Run:
         older = [run for run in self.runs("probe")[_PROBES_KEPT - 1 :] if run.status().state not in states.ACTIVE]
         runs.delete(older)
-        probe = recipes.build(config.ProbeRecipe, recipe.model_dump())
-        title = resolve.title_of(probe, {})
-        made = runs.create(self.workspace, "probe", probe, title=title, edits=self._edits_seen(recipe))
+        title, seen = resolve.title_of(recipe, {}), self._edits_seen(recipe)
+        after, group = ([beside.id], alternatives.group_of(beside)) if beside else ([], "")
+        made = runs.create(self.workspace, "probe", recipe, title=title, after=after, group=group, edits=seen)
         jobs.start(self.workspace, made)
         return made
 

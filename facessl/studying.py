@@ -50,7 +50,10 @@ class Chart:
     """A chart of a report.
 
     ``lines`` and ``bars`` have ``lines``: dicts of name, x, y and, where there is an interval, low and high, each as
-    long as x. ``heat`` has x and y, the names, and z, a row of numbers for each of y. None is a gap.
+    long as x. A line that is ``quiet`` stands behind the others; one that is ``right`` is dashed and has an axis of
+    its own, of ``right_title``: the first of these is in the colour of the first of the others, and so on. ``heat``
+    has x and y, the names, and z, a row of numbers for each of y. None is a gap. Bars may have a ``level`` to be
+    measured by, a dict of name and value. One that comes ``first`` stands before the tables.
     """
 
     title: str
@@ -61,6 +64,9 @@ class Chart:
     x: list[Any] = field(default_factory=list)
     y: list[Any] = field(default_factory=list)
     z: list[list[float | None]] = field(default_factory=list)
+    level: dict[str, Any] | None = None
+    right_title: str = ""
+    first: bool = False
 
 
 @dataclass(frozen=True)

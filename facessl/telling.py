@@ -1,6 +1,5 @@
 """What a training says of itself, in its log and in its rows."""
 
-import contextlib
 from typing import Any
 
 import psutil
@@ -45,6 +44,18 @@ def memory(compute: Compute) -> dict[str, Any]:
     if compute.device.kind != "cuda":
         return {"memory_mib": round(psutil.Process().memory_info().rss / 2**20)}
     found: dict[str, Any] = {"memory_mib": round(torch.cuda.max_memory_reserved() / 2**20)}
-    with contextlib.suppress(ModuleNotFoundError):  # its library for the driver is optional
-        found["device_use"] = torch.cuda.utilization() / 100
+    if (use := gpu_use()) is not None:
+        found["device_use"] = use
     return found
+
+
+def gpu_use() -> float | None:
+    """Return for which share of the last moments (0-1) this process's GPU had work, None where nobody can say."""
+    try:
+        import pynvml  # NVIDIA's own binding to its driver
+    except ModuleNotFoundError:
+        return None
+    try:
+        return torch.cuda.utilization() / 100
+    except (RuntimeError, ValueError, AttributeError, pynvml.NVMLError):  # no driver, or part of a card, which has none
+        return None

@@ -17,7 +17,7 @@ from facessl.batches import Batches
 from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
-from facessl.errors import RunError, Stopped
+from facessl.errors import Stopped
 from facessl.gradients import Gradients, set_to_learn
 from facessl.methods import Method
 from facessl.run import Run
@@ -25,6 +25,7 @@ from facessl.stopping import BestEpoch
 
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
 _SAY_SECONDS = 0.5
+_STATE = ("modules", "optimizer", "epoch", "step", "seconds", "loss_sum")  # what every version has saved
 _LOOK_STEPS = 50  # a GPU is asked for the loss so often: asking means waiting for all that is in its queue
 
 
@@ -48,7 +49,7 @@ def fit(
 
     Raises:
         Stopped: Somebody asked for it; the state is saved.
-        RunError: The loss is no longer a number, or the memory is full.
+        RunError: The loss, a gradient or a feature is no longer a number, or the memory is full.
     """
     with trouble.said_when_memory_is_full(recipe), trouble.said_when_nothing_compiles(recipe):
         loop = _Loop(run, method, batches, recipe, compute, world)
@@ -93,7 +94,7 @@ class _Loop:
         self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
         self.over = False  # nothing is gained any more, as ``best`` says
         self.seconds = 0.0  # of training in this epoch, without looking at the result
-        self.looking = 0.0  # seconds that the last look at a result took, and keeping it
+        self.looking = 0.0  # seconds that the last look at an epoch's result took, and keeping it; 0: none yet
         # On the device, as nobody waits for them: sums over this epoch, and the first step that went wrong.
         device = compute.device.kind
         self.loss_sum = torch.zeros((), device=device)
@@ -106,7 +107,7 @@ class _Loop:
 
     def restore(self) -> None:
         """Take up the state that was saved, of any world size and batch size."""
-        state = checkpoints.load_state(self.run.path)
+        state = checkpoints.load_state(self.run.path, holding=_STATE)
         if state is None:
             return
         self.modules.load_state_dict(state["modules"])
@@ -136,7 +137,8 @@ class _Loop:
         if not self.world.first:
             return
         with self._whole:
-            self._save()
+            if int(self.bad_step.item()) < 0:  # what is saved is known to be numbers
+                self._save()
 
     def _save(self) -> None:
         modules = dict(self.modules.state_dict())
@@ -165,13 +167,12 @@ class _Loop:
     # -- an epoch ------------------------------------------------------------------------------------------------
 
     def look_at_the_untrained(self, on_epoch: Callable[[int], dict[str, Any]]) -> None:
-        start = time.monotonic()
+        # No measure of the looks to come: what pixels reach is asked once, and whatever has to warm up does so here.
         if self.world.first:
             self.run.cut_metrics(-1)
             self.run.update(message="Looking at the untrained network.")
             if first := on_epoch(0):
                 self.run.log_metrics(epoch=0, **first)
-        self.looking = time.monotonic() - start
         self.world.agree(None)  # nobody begins before
 
     def one_epoch(self) -> None:
@@ -197,7 +198,7 @@ class _Loop:
             if now - self._said > _SAY_SECONDS:
                 self.say()
             if self.world.first and now - self._saved > _SAVE_SECONDS:
-                self._look()  # what is saved is known to be numbers
+                self._look()
                 self.save()
                 start = time.monotonic()
 
@@ -206,7 +207,8 @@ class _Loop:
         start, done = time.monotonic(), self.epoch + 1
         figures = self.figures()
         if self.world.first:
-            figures |= on_epoch(done)
+            with trouble.said_when_features_burst(self.run, self.recipe, done):
+                figures |= on_epoch(done)
             if self.best is not None:
                 self.best.hear(done, figures, self.modules)
             self.run.log_metrics(epoch=done, **figures)
@@ -255,13 +257,15 @@ class _Loop:
             self.scaler.update()
             self.loss_sum += loss
             self.norm_sum += norm
-            wrong = ~torch.isfinite(loss) & (self.bad_step < 0)
+            # With a scaler a norm that is no number is none of a fault: it skips the step, and scales less.
+            fine = torch.isfinite(loss) if self.scaler.is_enabled() else torch.isfinite(loss + norm)
+            wrong = ~fine & (self.bad_step < 0)
             self.bad_step.copy_(torch.where(wrong, done, self.bad_step))
             self.step += 1
             self.gradients.before = None
 
     def _look(self) -> None:
-        """Raise RunError if the loss is no longer a number; waits for the device.
+        """Raise RunError if the loss or the gradient is no longer a number; waits for the device.
 
         All processes know the same loss, so they need not talk here: each comes here at moments of its own.
         """
@@ -269,11 +273,8 @@ class _Loop:
         if bad < 0:
             return
         epoch, step = divmod(bad, self.batches.steps)
-        how = "try it" if self.run.kind in states.PASSING else "resume it"
-        raise RunError(
-            f"The loss is no number since epoch {epoch + 1}, step {step + 1}; "
-            f"{how} with a learning rate below {self.recipe.learning_rate:g}, with clip_norm 1, or in fp32."
-        )
+        what = f"The loss or its gradient is no number since epoch {epoch + 1}, step {step + 1}"
+        raise trouble.no_numbers(self.run, self.recipe, what)
 
     # -- what is told --------------------------------------------------------------------------------------------
 

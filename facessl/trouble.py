@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import torch
 
+from facessl import states
 from facessl.config import TrainRecipe
-from facessl.errors import RunError
+from facessl.errors import NonFiniteError, RunError
+from facessl.run import Run
 
 
 @contextlib.contextmanager
@@ -24,6 +26,28 @@ def said_when_memory_is_full(recipe: TrainRecipe) -> Iterator[None]:
             f"The memory is full at batch size {size} of {recipe.image_size} px; "
             f"try {smaller}accumulate {2 * parts}, or smaller images."
         ) from error
+
+
+@contextlib.contextmanager
+def said_when_features_burst(run: Run, recipe: TrainRecipe, epoch: int) -> Iterator[None]:
+    """Turn NonFiniteError into RunError.
+
+    Batch norm hides in training what it does not hide in use: there each batch is brought back to size.
+    """
+    try:
+        yield
+    except NonFiniteError:
+        raise no_numbers(run, recipe, f"The network's features are no numbers after epoch {epoch}") from None
+
+
+def no_numbers(run: Run, recipe: TrainRecipe, what: str) -> RunError:
+    """Return the error of a training that grew over all bounds; ``what`` is no number, and since when."""
+    passing = run.kind in states.PASSING
+    again = "" if passing else " If that ends alike, what was saved is too large already: start anew with them."
+    return RunError(
+        f"{what}; {'try' if passing else 'resume'} it with a learning rate below {recipe.learning_rate:g}, with "
+        f"clip_norm 1, or in fp32.{again}"
+    )
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ class ViewRecipe(Recipe):
     light_max: float = Field(0.8, ge=0, le=3, description=
         "Strongest such light, in stops from the middle to a side: at 2 the far side keeps a quarter of it.")
     cast: float = Field(0.5, ge=0, le=2, description=
-        "Each colour channel gains or loses up to so many stops: lamps and cameras colour what they show.")
+        "Each colour channel gains or loses up to so many stops: lamps and cameras colour what they show. The shift of "
+        "colours multiplies it, so now and then a face is neon: its shape is then all there is to know it by.")
     jitter: float = Field(0.8, ge=0, le=1, description=
         "How often the colours are shifted at all: below 1 some views keep the true ones, which come later.")
     brightness: float = Field(0.4, ge=0, le=1, description=

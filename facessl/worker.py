@@ -26,7 +26,8 @@ _BEST_OF = 3
 def work(workspace: Path, run_id: str) -> str:
     """Carry a run to its end and return the state it ended in.
 
-    However the work ends, the status says so; what nobody foresaw leaves its traceback in the log.
+    However the work ends, the status says so; what nobody foresaw leaves its traceback in the log. A process of the
+    run's own ends here.
     """
     run = runs.find(workspace, run_id)
     own_process = attending.has_own_process()
@@ -36,6 +37,8 @@ def work(workspace: Path, run_id: str) -> str:
         with _ends_told(run), attending.attended(run, own_process=own_process):
             attending.keep_room(run)
             _in_turn(run, workspace)
+        if own_process:
+            attending.leave()  # the last word was said
         return run.status().state if run.path.is_dir() else "deleted"
 
 
@@ -72,6 +75,7 @@ def _ends_told(run: Run) -> Iterator[None]:
 
 
 def _in_turn(run: Run, workspace: Path) -> None:
+    run.recipe()  # one that cannot be read shall not wait in a queue
     attending.wait_for_parents(workspace, run)
     recipe = run.config["recipe"]
     with _place(run, workspace):
@@ -82,7 +86,7 @@ def _in_turn(run: Run, workspace: Path) -> None:
         result["seconds"] = run.written().seconds
         files.write_json(run.path / "result.json", result)
         run.log("Finished.")
-        run.update(state="finished", message="Finished.", seconds_left=0.0, finished=files.now())
+        run.update(state="finished", message=_how_it_ended(result), seconds_left=0.0, finished=files.now())
 
 
 @contextlib.contextmanager
@@ -95,6 +99,12 @@ def _place(run: Run, workspace: Path) -> Iterator[None]:
     queues = devices.queues(recipe.get("device", "cpu"))
     with turns.turn(workspace, run, queues, recipe.get("processes", 1)) as taken, devices.visible(taken):
         yield
+
+
+def _how_it_ended(result: dict[str, Any]) -> str:
+    """Return the last message of a run: also, where learning ended early, when, why, and which weights are kept."""
+    stop = result.get("early_stop")
+    return f"Finished. {stop['why']}" if stop and stop["early"] else "Finished."
 
 
 def _carried_out(run: Run, workspace: Path, processes: int) -> dict[str, Any]:

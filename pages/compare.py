@@ -1,19 +1,19 @@
 """Compare: who wins on a set's faces, runs side by side, two models person by person; and studies of several runs."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from facessl.dataset import FaceDataset
 from facessl.errors import RunError
-from facessl.run import Run
 from facessl.states import ACTIVE
 from pages._shared.backend import studio
 from pages._shared.compare.board import board
+from pages._shared.compare.link import keep
 from pages._shared.compare.names import names_of
 from pages._shared.compare.pairs import pairs
 from pages._shared.compare.side import side_by_side
 from pages._shared.compare.studies import studies
+from pages._shared.studied import without_those_of_studies
+from pages._shared.whole import with_results
 from pages._shared.widgets import choose, empty_state, page_tabs, page_title, pick_dataset
 from pages._shared.words import count, plain
 
@@ -31,20 +31,26 @@ def main() -> None:
         return
     seen = standing(dataset)
     st.fragment(look_out, run_every=3.0)(dataset, seen)
-    of_runs, of_pairs, of_studies = page_tabs(
-        [RUNS, PAIRS, STUDIES], key=TABS, first=STUDIES if "study" in st.query_params else RUNS
-    )
+    of_runs, of_pairs, of_studies = page_tabs([RUNS, PAIRS, STUDIES], key=TABS, first=linked_tab())
+    # What is open is what the link shows.
+    keep("tab", "pairs" if of_pairs.open else "studies" if of_studies.open else None)
+    if not of_studies.open:
+        keep("study", None)
     if of_runs.open:
-        st.query_params.pop("study", None)  # what is open is what the link shows
         with of_runs:
             compare_runs(dataset)
     if of_pairs.open:
-        st.query_params.pop("study", None)
         with of_pairs:
             pairs(dataset)
     if of_studies.open:
         with of_studies:
             studies(dataset)
+
+
+def linked_tab() -> str:
+    """Return the tab that the link asks for; one of a study need not name it."""
+    at_first = STUDIES if "study" in st.query_params else RUNS
+    return {"pairs": PAIRS, "studies": STUDIES}.get(st.query_params.get("tab", ""), at_first)
 
 
 def follow_link() -> None:
@@ -73,7 +79,7 @@ def look_out(dataset: FaceDataset, seen: list[tuple[str, str, str]]) -> None:
 def compare_runs(dataset: FaceDataset) -> None:
     """Compare the finished runs of a set, those of studies only where somebody wants to see them."""
     there = [run for run in studio().runs() if run.kind in _KINDS and run.config["recipe"]["dataset"] == dataset.name]
-    finished = [run for run in there if run.result()]
+    finished = with_results(there)
     working = sum(run.status().state in ACTIVE for run in there if run not in finished)
     if working:
         st.caption(f":material/hourglass_top: {count(working, 'run')} on this set still at work; each joins in "
@@ -84,21 +90,10 @@ def compare_runs(dataset: FaceDataset) -> None:
             page="pages/pretrain.py", link="Open Pre-train",
         )  # fmt: skip
         return
-    shown = without_those_of_studies(finished)
+    shown = without_those_of_studies(finished, st.query_params.get_all("run"), key="compare-of-studies")
     named = names_of(shown)
     board(shown, named, dataset.name)
     side_by_side(shown, named)
-
-
-def without_those_of_studies(finished: Sequence[Run]) -> list[Run]:
-    """Return the runs to show: those that studies started are many, and are left out unless asked for."""
-    of_studies = {run.id for run in studio().runs("study")}
-    theirs = [run for run in finished if run.config["group"] in of_studies]
-    if not theirs or len(theirs) == len(finished):
-        return list(finished)
-    linked = {run.id for run in theirs} & set(st.query_params.get_all("run"))
-    both = st.toggle(f"With the {count(len(theirs), 'run')} of studies", value=bool(linked), key="compare-of-studies")
-    return list(finished) if both else [run for run in finished if run not in theirs]
 
 
 if __name__ == "__main__":

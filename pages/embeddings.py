@@ -63,7 +63,7 @@ def new_map(dataset: FaceDataset) -> None:
         settings |= recipe_form(EmbedRecipe, key="embeddings", hide=hide, main=("neighbours", "min_dist", "seed"))
         started = st.form_submit_button("Draw the map", type="primary", icon=":material/play_arrow:")
     if started:
-        with shown_errors():
+        with shown_errors(EmbedRecipe):
             choose("run", studio().start("embed", settings).id, key="embeddings-run")
             st.rerun()
 

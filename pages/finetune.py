@@ -5,6 +5,7 @@ import streamlit as st
 
 from facessl.dataset import FaceDataset
 from facessl.run import Run
+from pages._shared import whole
 from pages._shared.backend import studio
 from pages._shared.finetune.answers import answers_of
 from pages._shared.finetune.confusion import show_confusion
@@ -14,13 +15,24 @@ from pages._shared.finetune.photos import opened_answer
 from pages._shared.finetune.result import show_figures
 from pages._shared.finetune.start import INIT, start_run
 from pages._shared.finetune.worst import worst_mistakes
-from pages._shared.pretrain.watch import go_on, name_and_note, settings_of
+from pages._shared.pretrain.watch import about
 from pages._shared.run_panel import run_panel
-from pages._shared.widgets import empty_state, open_tab, page_tabs, page_title, pick_dataset, pick_run
+from pages._shared.studied import without_those_of_studies
+from pages._shared.widgets import (
+    chosen,
+    empty_state,
+    open_tab,
+    page_tabs,
+    page_title,
+    pick_dataset,
+    pick_run,
+    shown_errors,
+)
 from pages._shared.words import plain
 
 START, WATCH = "Start a run", "Runs"
 TABS = "finetune-tabs"
+_RUN = "finetune-run"  # the select of what is shown
 _ASKED = "finetune-asked"  # the run that the link named when the page was last drawn
 CONFUSED, WORST, PEOPLE = "Who is taken for whom", "The worst mistakes", "Person by person"
 
@@ -64,7 +76,9 @@ def led_here() -> bool:
 
 
 def watch_runs(runs: list[Run], dataset: FaceDataset) -> None:
-    run = pick_run(runs, "Fine-tuned model", key="finetune-run")
+    asked = {chosen("run")} | ({st.session_state[_RUN]} if _RUN in st.session_state else set())
+    runs = without_those_of_studies(runs, asked, key="finetune-of-studies")
+    run = pick_run(runs, "Fine-tuned model", key=_RUN)
     if run is None:
         st.info("No classifier was fine-tuned on this set yet. Start one under **Start a run**.",
                 icon=":material/info:")  # fmt: skip
@@ -78,18 +92,19 @@ def watch_runs(runs: list[Run], dataset: FaceDataset) -> None:
         )
         if run.note:
             st.caption(f":material/sticky_note_2: {plain(run.note)}")
-    if status.state == "finished":
-        show_result(run, dataset)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        settings_of(run)
-    with right:
-        name_and_note(run)
-        go_on(run, status)
+    if status.state == "finished" and run.result() is not None:
+        with shown_errors():  # its files may be damaged
+            show_result(run, dataset)
+    about(run, status)
 
 
 def show_result(run: Run, dataset: FaceDataset) -> None:
-    """Show the figures on ``test``, the plain methods beside them, the report and where it goes wrong."""
+    """Show the figures on ``test``, the plain methods beside them, the report and where it goes wrong.
+
+    Raises:
+        DamagedError: Of one of its files, and what the others hold is shown.
+    """
+    whole.result(run)
     show_figures(run)
     answers = answers_of(run)
     confused, worst, people = page_tabs([CONFUSED, WORST, PEOPLE], key="finetune-result", first=CONFUSED)

@@ -8,14 +8,15 @@ import streamlit as st
 from facessl.config import DemoRecipe
 from facessl.dataset import SPLITS
 from facessl.run import Run
-from facessl.states import ACTIVE
+from facessl.states import ACTIVE, DAMAGED
 from pages._shared.backend import studio
 from pages._shared.curves import CHART
 from pages._shared.demo import stage_live, stage_still, working_step
-from pages._shared.forms import recipe_form
+from pages._shared.forms import checked, recipe_form
 from pages._shared.path import Step, link_to, path_steps
 from pages._shared.run_panel import progress_share
 from pages._shared.widgets import page_title, shown_errors, state_badge
+from pages._shared.words import count, plain
 
 INTRODUCTION = (
     "Take face photos, most of them without a name. A network first learns from the faces alone, then from the few "
@@ -41,9 +42,28 @@ def home() -> None:
         sets_here()
     if not demo:
         st.image(str(FACES), caption="Faces that the demo draws. None of these people exists.", width="stretch")
+    damaged()
     if demo and not now.demo:
         st.divider()
         demo_start("Run the demo again", primary=False)
+
+
+def damaged() -> None:
+    """Say which sets and runs cannot be read any more, and let the runs be deleted: no other page shows them."""
+    if sets := studio().damaged_datasets():
+        st.warning(f"{count(len(sets), 'set')} cannot be read any more, because the file dataset.json is damaged: "
+                   f"{plain(', '.join(sets))}. Put it back, or remove the folder and prepare the photos again.",
+                   icon=":material/warning:")  # fmt: skip
+    lost = studio().runs(DAMAGED)
+    if not lost:
+        return
+    st.warning(f"{count(len(lost), 'run')} cannot be read any more, because the file config.json is damaged: "
+               f"{plain(', '.join(run.id for run in lost))}.", icon=":material/warning:")  # fmt: skip
+    if st.button("Delete what cannot be read", icon=":material/delete:", key="home-damaged"):
+        with shown_errors():
+            for run in lost:
+                studio().delete(run.id)
+            st.rerun()
 
 
 class Living(NamedTuple):
@@ -63,16 +83,20 @@ def what_lives(demo: list[Run]) -> Living:
 
 def demo_start(label: str, *, primary: bool) -> None:
     """The button, and the sizes for who wants another demo than the usual one."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        pressed = st.button(label, type="primary" if primary else "secondary", icon=":material/play_circle:")
+    button = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    with st.expander("A smaller or larger demo"):
+        settings = recipe_form(DemoRecipe, key="demo", main=DEMO_MAIN)
+    recipe = checked(DemoRecipe, settings)
+    with button:
+        pressed = st.button(
+            label, type="primary" if primary else "secondary", icon=":material/play_circle:", disabled=recipe is None
+        )
         st.caption(
             "Generated people, so nobody's privacy is touched. A few minutes on a laptop, with something to watch "
             "all the way.",
             width="content",
         )
-    with st.expander("A smaller or larger demo"):
-        settings = recipe_form(DemoRecipe, key="demo", main=DEMO_MAIN)
-    if pressed:
+    if pressed and recipe:
         with shown_errors():
             studio().start_demo(settings)
             st.rerun()

@@ -12,7 +12,7 @@ from pages._shared.views.settings import carry, pick_recipe, pick_size
 from pages._shared.widgets import empty_state, face_grid, page_title, pick_dataset
 from pages._shared.words import label, plain
 
-MORE = 32  # views in the grid, the two large ones apart
+MORE = 32  # views in the grid, the two large ones apart; twice 16 on a screen of 1,440 points, 8 times 4 on a phone
 # The pair stays in sight while sliders are moved; on a phone the columns lie below one another, so it is small there.
 _IN_SIGHT = """<style>
 [data-testid="stColumn"]:has(.st-key-views-pair) {{ position: sticky; top: 3.75rem; align-self: flex-start; z-index: 9;
@@ -79,7 +79,7 @@ def pick_face(dataset: FaceDataset) -> np.ndarray:
         number = st.number_input("Face", 0, len(rows) - 1, key=key, help=f"0 to {len(rows) - 1}.")
         row = int(rows[number])
         who = dataset.crops["person"].iloc[row]
-        st.caption(f"{plain(who) if who else 'Nobody has said who this is'}, as prepared")
+        st.caption(f"{plain(who)}, as prepared" if who else "As prepared; nobody has said who this is.")
     with picture:
         face_grid([dataset.faces[row]], width=140)
     return np.asarray(dataset.faces[row])
@@ -115,7 +115,7 @@ def show_more(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:
     """Many views: how far apart they may lie."""
     st.markdown(f"**{MORE} more views**: this is how differently the face may look in training")
     # Another seed than the pair's: drawn with the same one, two of these would be the pair.
-    face_grid(list(studio().views(face, recipe, MORE, size, st.session_state["views-seed"] + 1_000_000)), width=70)
+    face_grid(list(studio().views(face, recipe, MORE, size, st.session_state["views-seed"] + 1_000_000)), width=66)
 
 
 def show_steps(face: np.ndarray, recipe: ViewRecipe, size: int) -> None:

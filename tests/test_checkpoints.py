@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from facessl import checkpoints, worker
+from facessl.errors import ModelError
 
 WEIGHTS = {"backbone.weight": torch.arange(6.0).reshape(2, 3).t()}  # not contiguous
 
@@ -71,3 +72,20 @@ def test_memory_that_torch_cannot_have_is_said_as_such() -> None:
     with pytest.raises(RuntimeError) as failed:
         torch.empty(2**60, dtype=torch.uint8)
     assert worker._what_failed(failed.value) == "The machine's memory is full; choose a smaller batch or image size."
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, 5_000, 20_000, 50_000, 200_000])
+def test_a_state_cut_short_anywhere_is_said_to_be_damaged(tmp_path: Path, left: int) -> None:
+    weights = {str(n): torch.arange(20_000.0) for n in range(4)}
+    checkpoints.save_state(tmp_path, {"epoch": 3, "weights": weights})
+    path = tmp_path / "state.pt"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ModelError, match=r"state\.pt of .* is damaged; delete it to begin this run again"):
+        checkpoints.load_state(tmp_path)
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [1, 2], 3])
+def test_a_state_that_lacks_what_it_should_hold_is_said_to_be_damaged(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "state.pt")
+    with pytest.raises(ModelError, match="is damaged"):
+        checkpoints.load_state(tmp_path, holding=("epoch",))

@@ -1,14 +1,17 @@
 """Commands: one JSON object on one line, exit codes, errors in one line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
+import pandas as pd
 import pytest
 
 from facessl import config, files, recipes, resolve, runs
 from facessl.cli import main
-from facessl.errors import FaceSSLError, RecipeError
+from facessl.errors import DatasetError, FaceSSLError, RecipeError
 from facessl.studio import Studio
 from tests.tiny import make_set
 
@@ -107,6 +110,48 @@ def test_a_run_may_be_named_by_the_end_of_its_id_and_brings_its_network(tmp_path
     assert resolve.resolve("embed", {"dataset": "tiny", "model": end}, tmp_path).model == run.id
     with pytest.raises(RecipeError, match="image_size 48, not 64"):
         resolve.resolve("finetune", {"dataset": "tiny", "init": end, "image_size": "64"}, tmp_path)
+
+
+def test_a_setting_of_the_backbone_cannot_differ_from_the_runs(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    settings = {"dataset": "tiny", "backbone": "resnet18", "stages": 2}
+    run = runs.create(tmp_path, "pretrain", recipes.build(config.PretrainRecipe, settings), title="a test's")
+    files.write_json(run.path / "model.json", {})
+    for kind in ("pretrain", "finetune"):
+        with pytest.raises(RecipeError, match="trained with stages 2, not 4; leave stages out"):
+            resolve.resolve(kind, {"dataset": "tiny", "init": run.id, "stages": "4"}, tmp_path)
+        same = resolve.resolve(kind, {"dataset": "tiny", "init": run.id, "stages": "2"}, tmp_path)
+        assert same.backbone_options == run.recipe().backbone_options
+
+
+@pytest.mark.parametrize("kind", ["pretrain", "finetune", "embed", "evaluate"])
+def test_a_backbone_without_imagenet_weights_is_refused_before_the_start(tmp_path: Path, kind: str) -> None:
+    make_set(tmp_path)
+    start = {"model" if kind in ("embed", "evaluate") else "init": "imagenet"}
+    with pytest.raises(RecipeError, match="There are no ImageNet weights of tinyvgg"):
+        resolve.resolve(kind, {"dataset": "tiny", "backbone": "tinyvgg", **start}, tmp_path)
+
+
+def test_early_stop_without_val_photos_is_refused_before_the_start(tmp_path: Path) -> None:
+    table = make_set(tmp_path) / "faces.parquet"
+    pd.read_parquet(table).replace({"split": {"val": "train"}}).to_parquet(table, index=False)
+    resolve.resolve("finetune", {"dataset": "tiny"}, tmp_path)
+    with pytest.raises(DatasetError, match="tiny has no val faces to stop early by"):
+        resolve.resolve("finetune", {"dataset": "tiny", "patience": 2}, tmp_path)
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m facessl methods --workspace {tmp_path} | true"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1]
+    )
+    assert done.stderr == ""
+
+
+def test_what_learns_from_names_needs_some(tmp_path: Path) -> None:
+    make_set(tmp_path, people=0)
+    with pytest.raises(DatasetError, match="supcon learns from names, and nobody in tiny has one"):
+        resolve.resolve("pretrain", {"dataset": "tiny", "method": "supcon"}, tmp_path)
 
 
 @pytest.mark.parametrize(

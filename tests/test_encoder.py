@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from facessl import checkpoints, config, recipes, registry, runs, views
-from facessl.encoder import Encoder, unit_rows
+from facessl import checkpoints, config, devices, recipes, registry, runs, views
+from facessl.encoder import Encoder, build_backbone, unit_rows
 from facessl.errors import ModelError
 from facessl.finetuning import finetune
 from tests.tiny import make_set
@@ -21,6 +22,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = runs.create(workspace, "finetune", recipes.build(config.FinetuneRecipe, settings), title="test")
     finetune(run, workspace)
     return run.path
+
+
+def test_the_model_of_a_tinyvgg_of_before_its_places_could_be_chosen_loads(tmp_path: Path) -> None:
+    """Then the network kept 13 places a side whatever the picture's size, and its card did not say so."""
+    network = build_backbone("tinyvgg", {"hidden_units": 4, "places": 13})
+    old = Encoder(network, 32, devices.pick("cpu"), classifier=nn.Linear(4 * 13**2, 3), people=("Ada", "Bo", "Cy"))
+    card = {"backbone": "tinyvgg", "backbone_options": {"hidden_units": 4}, "image_size": 32, "people": old.people}
+    checkpoints.save_model(tmp_path, old.weights(), card | {"precision": "fp32", "device": "cpu"})
+    np.testing.assert_allclose(
+        Encoder.from_run(tmp_path, "cpu").logits(pictures(2)), old.logits(pictures(2)), atol=1e-5
+    )
 
 
 def pictures(count: int) -> np.ndarray:

@@ -85,8 +85,34 @@ def test_where_nothing_speaks_for_a_person_nothing_is_lit() -> None:
     assert not grad_cam(encoder, a_face(SIZE, SIZE), "Ada").any()
 
 
+class PlacesNetwork(CornerNetwork):
+    """How bright the picture is, place by place: its features are the map."""
+
+    feature_dim = 64
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(self.pool(self.see(inputs)).sum(1, keepdim=True), 8).flatten(1)
+
+
+@pytest.mark.parametrize("linear_probe", [True, False])
+def test_a_classifier_that_reads_places_looks_at_the_one_that_speaks_for_somebody(linear_probe: bool) -> None:
+    """On average a bright place speaks against Ada: one weight for the whole map would light none."""
+    weight = -torch.ones(2, 8, 8)
+    weight[0, 6:, 6:] = 1
+    classifier = nn.Linear(64, 2)
+    classifier.load_state_dict({"weight": weight.flatten(1), "bias": torch.zeros(2)})
+    encoder = Encoder(
+        PlacesNetwork(), SIZE, devices.pick("cpu"), classifier=classifier, people=PEOPLE, linear_probe=linear_probe
+    )
+    looked = grad_cam(encoder, a_face(SIZE, SIZE), "Ada")
+    corner = looked[-SIZE // 4 :, -SIZE // 4 :]
+    assert corner.mean() > 0.4 and looked.sum() == pytest.approx(corner.sum(), rel=0.02)
+    if not linear_probe:  # a unit vector's other places rise where one falls
+        assert not grad_cam(encoder, a_face(SIZE, SIZE), "Bo").any()
+
+
 def by_hand(encoder: Encoder, face: np.ndarray, label: int, layer: str) -> np.ndarray:
-    """Equations 1 and 2 of the paper, map by map."""
+    """Equations 1 and 2 of the paper, map by map; with a weight a place where the classifier reads places."""
     kept: list[Tensor] = []
     hook = encoder.backbone.get_submodule(layer).register_forward_hook(lambda m, i, out: kept.append(out))
     inputs = views.to_input(views.plain(face[None], encoder.image_size))
@@ -96,7 +122,7 @@ def by_hand(encoder: Encoder, face: np.ndarray, label: int, layer: str) -> np.nd
     maps, gradients = kept[0][0].detach(), gradient[0]
     cam = torch.zeros(maps.shape[1:])
     for k in range(len(maps)):
-        alpha = sum(gradients[k].flatten().tolist()) / gradients[k].numel()
+        alpha = sum(gradients[k].flatten().tolist()) / gradients[k].numel() if encoder.maps else gradients[k]
         cam += alpha * maps[k]
     cam = functional.interpolate(cam.clamp(min=0)[None, None], face.shape[:2], mode="bilinear")[0, 0]
     return (cam / cam.max() if cam.any() else cam).numpy()

@@ -3,6 +3,8 @@
 import base64
 import itertools
 import math
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,24 @@ def numbers(field: Any) -> list[float]:
     return list(field)
 
 
+def test_figures_wait_until_pandas_is_loaded_by_whoever_loads_it() -> None:
+    """Plotly takes a pandas that another thread has half loaded for a whole one, and fails."""
+    code = """
+import sys, threading, time
+threading.Thread(target=lambda: __import__("pandas")).start()
+while "pandas" not in sys.modules:
+    time.sleep(0.001)
+from facessl import figures
+sys.exit(not hasattr(sys.modules["pandas"], "Series"))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def under(chance: float, rows: list[dict[str, Any]] = ROWS) -> list[dict[str, Any]]:
+    """Return the rows with the loss of a network that has learnt nothing."""
+    return [{**row, "chance": chance} if "loss" in row else row for row in rows]
+
+
 def lines_of(figure: Any) -> list[float]:
     return [shape.y0 for shape in figure.layout.shapes]
 
@@ -37,7 +57,7 @@ def a_map(count: int, groups: int) -> Any:
 
 
 EVERY = {
-    "loss": lambda: figures.loss_curve(ROWS, 5.5),
+    "loss": lambda: figures.loss_curve(under(5.5)),
     "knn": lambda: figures.knn_curve(ROWS, {"pixels": 0.3, "untrained network": 0.25}),
     "accuracy": lambda: figures.accuracy_curves(ROWS),
     "run": lambda: figures.run_curve(ROWS, {"loss": "loss"}, title="loss", smoothing=0.6, over={"other": ROWS[1:]}),
@@ -67,11 +87,53 @@ def test_every_figure_has_the_one_look(name: str):
 
 
 def test_the_loss_is_drawn_under_the_line_of_nothing_learnt():
-    figure = figures.loss_curve(ROWS, math.log(255))
+    figure = figures.loss_curve(under(math.log(255)))
     assert (numbers(figure.data[0].x), numbers(figure.data[0].y)) == ([1, 2], [5.0, 4.5])
     assert lines_of(figure) == [math.log(255)]
     assert figure.layout.annotations[0].text == "nothing learnt"
-    assert not figures.loss_curve(ROWS, None).layout.shapes
+    assert not figures.loss_curve(ROWS).layout.shapes
+
+
+def test_the_line_of_nothing_learnt_steps_where_a_run_went_on_with_another_batch_size():
+    rows = [{"epoch": n, "loss": 4.0, "chance": math.log(127 if n <= 3 else 1023)} for n in range(1, 6)]
+    figure = figures.loss_curve(rows)
+    assert [(shape.x0, shape.x1, shape.y0, shape.y1) for shape in figure.layout.shapes] == [
+        (1, 3.5, math.log(127), math.log(127)), (3.5, 5, math.log(1023), math.log(1023)),
+    ]  # fmt: skip
+    assert [(named.text, named.y) for named in figure.layout.annotations] == [("nothing learnt", math.log(1023))]
+
+
+def test_each_run_laid_over_has_its_own_line_of_nothing_learnt_where_they_differ():
+    own, other = under(math.log(127)), under(math.log(1023))
+    figure = figures.loss_curve(own, over={"larger batches": other, "no such number": ROWS})
+    assert lines_of(figure) == [math.log(127), math.log(1023)]
+    colours = [trace.line.color for trace in figure.data]
+    assert [shape.line.color for shape in figure.layout.shapes] == colours[:2]
+    assert [shape.name for shape in figure.layout.shapes] == ["nothing learnt", "nothing learnt, larger batches"]
+    assert all(shape.showlegend for shape in figure.layout.shapes) and not figure.layout.annotations
+    bottom, top = figure.layout.yaxis.range
+    assert bottom == 0 and top > math.log(1023)
+    alike = figures.loss_curve(own, over={"the same": own})
+    assert lines_of(alike) == [math.log(127)] and alike.layout.annotations[0].text == "nothing learnt"
+
+
+def test_a_run_laid_over_with_its_own_steps_is_named_once():
+    own = under(math.log(127))
+    steps = [{"epoch": n, "loss": 4.0, "chance": math.log(127 if n <= 3 else 1023)} for n in range(1, 6)]
+    shapes = figures.loss_curve(own, over={"it": steps}).layout.shapes
+    assert [shape.name for shape in shapes if shape.showlegend] == ["nothing learnt", "nothing learnt, it"]
+    assert len(shapes) == 3
+
+
+def test_two_figures_of_two_runs_are_a_colour_a_run_and_a_dash_a_figure():
+    rows = [{"epoch": 1, "alignment": 0.5, "uniformity": -1.0}]
+    fields = {"alignment": "alignment", "uniformity": "uniformity"}
+    lines = figures.run_curve(rows, fields, title="", over={"other": rows}).data
+    assert len({line.line.color for line in lines[:2]}) == len({line.line.color for line in lines[2:]}) == 1
+    assert lines[0].line.color != lines[2].line.color
+    assert [line.line.dash for line in lines] == ["solid", "dash"] * 2
+    alone = figures.run_curve(rows, fields, title="").data
+    assert alone[0].line.color != alone[1].line.color
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.9])
@@ -87,7 +149,7 @@ def test_a_smoothing_that_forgets_nothing_is_refused():
 
 
 def test_what_was_measured_stays_faint_behind_the_smoothed_line():
-    figure = figures.loss_curve(ROWS, None, smoothing=0.5)
+    figure = figures.loss_curve(ROWS, smoothing=0.5)
     measured, averaged = figure.data
     assert (numbers(measured.y), measured.opacity < 0.5) == ([5.0, 4.5], True)
     # By hand: weights 1/2 and 1/4 of what was seen, made to sum to 1.
@@ -107,7 +169,7 @@ def test_another_run_is_laid_over_in_another_colour():
 def test_thousands_of_epochs_are_thinned_and_keep_their_ends_and_peaks():
     rows = [{"epoch": epoch, "loss": 5 - epoch / 5000} for epoch in range(1, 5001)]
     rows[3333]["loss"] = 40.0
-    line = figures.loss_curve(rows, None).data[0]
+    line = figures.loss_curve(rows).data[0]
     x, y = numbers(line.x), numbers(line.y)
     assert len(x) <= 1000 and (x[0], x[-1]) == (1, 5000) and x == sorted(x)
     assert (x[y.index(40.0)], line.mode) == (3334, "lines")
@@ -143,7 +205,7 @@ def ticks_of(figure: Any) -> list[float]:
 def test_the_axes_begin_at_zero_and_a_tick_stands_above_all_that_is_drawn(height: float):
     rows = [{"epoch": epoch, "loss": 9 * height * share, "knn_accuracy": height * share} for epoch, share in
             ((1, 0.5), (2, 0.9))]  # fmt: skip
-    for figure, line in ((figures.loss_curve(rows, 9 * height), 9 * height),
+    for figure, line in ((figures.loss_curve(under(9 * height, rows)), 9 * height),
                          (figures.knn_curve(rows, {"pixels": height}), 100 * height)):  # fmt: skip
         ticks = ticks_of(figure)
         assert ticks[0] == 0 and line <= ticks[-1] * (1 + 1e-9) and ticks[-2] < line
@@ -153,12 +215,12 @@ def test_the_axes_begin_at_zero_and_a_tick_stands_above_all_that_is_drawn(height
 
 def test_a_loss_below_zero_has_a_tick_below_it():
     rows = [{"epoch": 1, "loss": 0.4}, {"epoch": 2, "loss": -0.33}]
-    assert min(ticks_of(figures.loss_curve(rows, None))) <= -0.33
+    assert min(ticks_of(figures.loss_curve(rows))) <= -0.33
 
 
 def test_a_long_name_laid_over_takes_no_height_from_the_chart():
     name = "A run with a very long name that somebody gave it, and more of it still · 11-22 23:10 · 1a2b"
-    alone, laid = figures.loss_curve(ROWS, None), figures.loss_curve(ROWS, None, over={name: ROWS})
+    alone, laid = figures.loss_curve(ROWS), figures.loss_curve(ROWS, over={name: ROWS})
 
     def inner(figure: Any) -> int:
         return int(figure.layout.height - figure.layout.margin.t - figure.layout.margin.b)

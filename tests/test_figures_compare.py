@@ -1,6 +1,5 @@
 """Runs beside each other: what is drawn are the numbers given, lines can be told apart, names stay whole."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -109,6 +108,24 @@ def test_cost_and_accuracy_lie_where_they_are_with_their_interval():
     assert figure.layout.shapes[0].y0 == 78 and figure.layout.shapes[0].name == "PCA + LDA, 78.0 %"
 
 
+@pytest.mark.parametrize(
+    ("costs", "some"),
+    [((12, 120), {"20", "50", "100"}), ((3000, 40_000), {"5,000", "10,000", "20,000"}), ((1, 1e7), {"10", "100,000"})],
+)
+def test_the_axis_of_costs_says_whole_numbers(costs: tuple[float, float], some: set[str]):
+    figure = figures.cost_against_accuracy([Point("a", "frozen", cost, 0.5, 0.4, 0.6) for cost in costs], "s")
+    assert some <= set(figure.layout.xaxis.ticktext)
+    assert [float(text.replace(",", "")) for text in figure.layout.xaxis.ticktext] == list(figure.layout.xaxis.tickvals)
+    assert figure.layout.xaxis.tickvals[0] <= costs[0] and figure.layout.xaxis.tickvals[-1] >= costs[1]
+
+
+def test_a_curve_that_lies_on_another_is_seen():
+    rows = [{"epoch": 1, "top1": 0.5}, {"epoch": 2, "top1": 0.7}]
+    other = [{"epoch": 1, "top1": 0.4}, {"epoch": 2, "top1": 0.7}]
+    figure = figures.overlaid_curves({"a": rows, "b": rows, "c": other, "d": rows}, "top1", "right, %")
+    assert [trace.line.dash for trace in figure.data] == ["solid", "dash", "solid", "dot"]
+
+
 def test_of_thirty_models_pointing_says_which_is_which_and_no_legend_takes_the_room():
     points = [Point(f"run {i}", "frozen", 10.0 + i, 0.5, 0.4, 0.6) for i in range(30)]
     figure = figures.cost_against_accuracy(points, "s", ("PCA", 0.4))
@@ -149,18 +166,81 @@ def test_shares_of_labels_from_one_to_all_have_equal_room():
     assert axis.type == "log" and list(axis.tickvals) == [1, 10, 100]
 
 
+def test_few_shares_far_from_1_have_equal_room_too_each_with_its_tick():
+    lines = [{"name": "a", "x": [10, 50, 100], "y": [1, 2, 3]}]
+    axis = figures.report_chart({"kind": "lines", "x_title": "share of labels, %", "lines": lines}).layout.xaxis
+    assert axis.type == "log" and list(axis.ticktext) == ["10", "50", "100"]
+
+
+@pytest.mark.parametrize(("epochs", "step"), [(1, 1), (2, 1), (10, 1), (30, None)])
+def test_epochs_are_whole_numbers_on_an_even_scale(epochs: int, step: int | None):
+    lines = [{"name": "a", "x": list(range(1, epochs + 1)), "y": [0.5] * epochs}]
+    axis = figures.report_chart({"kind": "lines", "x_title": "epoch", "lines": lines}).layout.xaxis
+    assert (axis.dtick, axis.tickformat, axis.type) == (step, "d", None)
+
+
+def test_a_quiet_line_is_thin_grey_and_dashed_behind_the_others_and_takes_no_colour_from_them():
+    known = {"x": [1, 100], "y": [20, 50], "low": [10, 40], "high": [30, 60]}
+    lines = [
+        {"name": "pixels", "quiet": True, **known},
+        {"name": "PCA", "quiet": True, **known},
+        {"name": "a", **known},
+    ]
+    band, line, *quiet = figures.report_chart({"kind": "lines", "x_title": "labels, %", "lines": lines}).data
+    assert band.fill == "toself" and line.name == "a" and line.line.color == figures.PALETTE[0]
+    assert [trace.name for trace in quiet] == ["pixels", "PCA"]
+    assert all(trace.line.color == figures.GREY and trace.line.dash != "solid" for trace in quiet)
+    assert all(trace.line.width < line.line.width and trace.zorder < 0 for trace in quiet)
+    assert quiet[0].marker.symbol != quiet[1].marker.symbol
+
+
 def test_a_bar_carries_its_interval():
     (bar,) = figures.report_chart(CHARTS["bars"]).data
-    assert list(bar.error_y.arrayminus) == [None, 10] and list(bar.error_y.array) == [None, 5]
+    assert list(bar.x) == [20, 80]
+    assert list(bar.error_x.arrayminus) == [None, 10] and list(bar.error_x.array) == [None, 5]
+
+
+def test_each_group_of_bars_has_its_whole_name_above_it_and_a_level_is_drawn():
+    """A name that only one line has keeps its place among the others."""
+    right = "done <right>, which is a sentence of some length"
+    lines = [
+        {"name": "guess", "x": ["as it was", "matched"], "y": [0.1, 0.3]},
+        {"name": "layer", "x": ["as it was", right], "y": [0.6, 0.9]},
+    ]
+    level = {"name": "chance", "value": 1 / 6}
+    figure = figures.report_chart({"kind": "bars", "y_title": "share", "lines": lines, "level": level})
+    assert [list(bar.y) for bar in figure.data] == [[0, 1], [0, 2]]
+    names = [note.text for note in figure.layout.annotations if note.xref == "paper"]
+    assert names == ["as it was", "matched", "done &lt;right&gt;, which is a sentence of some<br>length"]
+    first, second = figure.data
+    assert first.offset + first.width == pytest.approx(second.offset)  # below one another, and none on the other
+    assert second.offset + second.width < 1 + first.offset
+    assert figure.layout.xaxis.tickformat == ".0%"
+    assert [shape.x0 for shape in figure.layout.shapes] == [1 / 6] * 3
+    for place, shape in enumerate(figure.layout.shapes):  # over the bars of each group, and through no name
+        assert shape.y0 == pytest.approx(place + first.offset)
+        assert shape.y1 == pytest.approx(place + second.offset + second.width)
 
 
 def test_a_heat_map_says_its_numbers():
     figure = figures.report_chart(CHARTS["heat"])
     written = {(note.x, note.y): note.text for note in figure.layout.annotations}
-    assert written == {(0, 0): "0.10", (1, 0): "0.95", (0, 1): "0.50", (1, 1): "–", (0, 2): "0.25", (1, 2): "-0.10"}
+    assert written == {
+        (0, 0): "0.10",
+        (1, 0): "0.95",
+        (0, 1): "0.50",
+        (1, 1): "–",
+        (0, 2): "0.25",
+        (1, 2): "-0.10",
+    }  # below 0 the number stays
     assert list(figure.layout.yaxis.ticktext) == ["pixels", "SimCLR", "BYOL"]
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # the first row on top
-    assert math.isclose(figure.data[0].zmin, -0.1)
+    assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 0.95)  # and only the colour is that of 0
+
+
+def test_a_heat_map_has_no_negative_nothing():
+    figure = figures.report_chart({"kind": "heat", "x": ["yaw"], "y": ["pixels"], "z": [[-0.001]]})
+    assert [note.text for note in figure.layout.annotations] == ["0.00"]
 
 
 def test_another_kind_is_refused():

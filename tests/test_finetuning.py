@@ -134,7 +134,7 @@ def test_frozen_stages_keep_their_weights_and_what_batch_norm_remembers(workspac
     run = new_run(workspace, freeze_stages=frozen)
     finetune(run, workspace)
     torch.manual_seed(0)
-    before = build_backbone("resnet18", {"stages": 2}).state_dict()
+    before = build_backbone("resnet18", run.recipe().backbone_options).state_dict()
     after = weights_of(run)
     changed = {name for name, tensor in before.items() if not torch.equal(tensor, after[f"backbone.{name}"])}
     stages = ({"conv1", "bn1"}, {"layer1"}, {"layer2"})
@@ -150,7 +150,7 @@ def test_each_stage_steps_as_far_as_its_share_says(workspace: Path) -> None:
         run = new_run(workspace, layer_decay=decay, **once)
         finetune(run, workspace)
         torch.manual_seed(0)
-        start = build_backbone("resnet18", {"stages": 2}).state_dict()
+        start = build_backbone("resnet18", run.recipe().backbone_options).state_dict()
         far.append({name: weights_of(run)[f"backbone.{name}"] - start[name] for name in start})
     for weight, share in (("layer2.0.conv1", 0.25), ("layer1.0.conv1", 0.25**2), ("conv1", 0.25**3)):
         torch.testing.assert_close(far[1][f"{weight}.weight"], share * far[0][f"{weight}.weight"], rtol=1e-3, atol=1e-7)
@@ -292,6 +292,8 @@ def test_all_processes_stop_early_together(workspace: Path) -> None:
     assert worker.work(workspace, run.id) == "finished", run.log_text()
     stop = run.result()["early_stop"]
     assert stop["early"] and stop["epoch"] == run.metrics()[-1]["epoch"] == stop["best_epoch"] + 1
+    assert run.status().message == f"Finished. {stop['why']}"
+    assert run.log_text().count(stop["why"]) == 1
 
 
 def test_a_loop_that_is_over_is_not_gone_on_with(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,8 +73,16 @@ def test_bad_lines_are_refused_in_one_sentence_with_their_number(text: str, word
 def test_files_that_are_no_list_are_refused(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 no text")
     for path, words in (("photo.jpg", "is no text"), ("none.txt", "cannot be read"), (".", "cannot be read")):
-        with pytest.raises(SourceError, match=words):
+        with pytest.raises(SourceError, match=f"{words}.*or leave --pairs out: pairs are then drawn"):
             pairs.read(tmp_path / path)
+
+
+def test_the_same_pairs_have_one_digest_in_whatever_order(tmp_path: Path) -> None:
+    faces, same, fold = np.array([[1, 2], [3, 4], [5, 6]]), np.array([True, False, True]), np.array([1, 1, 2])
+    turned = pairs.digest(faces[::-1, ::-1], same[::-1], fold[::-1])
+    assert pairs.digest(faces, same, fold) == turned and len(turned) == 12
+    assert pairs.digest(faces, ~same, fold) != turned != pairs.digest(faces, same, fold + 1)
+    assert pairs.digest(np.add(faces, [[1, 0], [0, 0], [0, 0]]), same, fold) != turned
 
 
 # -- in a set ----------------------------------------------------------------------------------------------------

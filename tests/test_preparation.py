@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from facessl import config, preparation, recipes, runs
+from facessl import config, preparation, recipes, recognition, runs
 from facessl.dataset import FaceDataset, open_dataset
 from facessl.errors import DatasetError, SourceError, Stopped
 from facessl.images import encode_jpeg
@@ -421,3 +421,30 @@ os.kill(os.getpid(), 9)
     # What tidies up outlives the process and holds the pipe: this waits for it.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ("leaked semaphore" in done.stderr) == (tracker == "None")
+
+
+def test_of_photos_that_are_aligned_already_the_middle_is_taken_as_it_is(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    photos = [rng.integers(0, 256, (80, 120, 3), dtype=np.uint8) for _ in range(4)]  # no detector finds a face in noise
+    folder = tmp_path / "photos" / "Ada"
+    folder.mkdir(parents=True)
+    for number, photo in enumerate(photos):
+        Image.fromarray(photo).save(folder / f"{number}.png")
+    settings = {"source": "folder", "path": str(folder.parent), "min_photos": 9, "size": 40, "margin": 0.3}
+    opened = prepare(tmp_path, **settings, detector="middle", middle=0.5)
+    found = opened.table.sort_values("path")
+    assert set(found["status"]) == {"kept"} and not found["aligned"].any()
+    assert found[["box_x", "box_y", "box_w", "box_h"]].iloc[0].tolist() == [40, 20, 40, 40]
+    assert np.array_equal(opened.faces[found["face"]], [photo[20:60, 40:80] for photo in photos])
+    (asked,) = recognition.find_faces(_Nobody(), opened, photos[0])  # an uploaded photo is cut like the set's
+    assert np.array_equal(asked.crop, photos[0][20:60, 40:80])
+
+
+class _Nobody:
+    """An encoder that knows nothing."""
+
+    def embed(self, faces: np.ndarray) -> np.ndarray:
+        return np.zeros((len(faces), 2), np.float32)
+
+    def opinions(self, faces: np.ndarray, top: int) -> list[list[tuple[str, float]]]:
+        return [[] for _ in faces]

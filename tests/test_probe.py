@@ -95,9 +95,10 @@ def test_what_cannot_be_pretrained_is_not_estimated(workspace: Path) -> None:
 
 def test_only_a_few_probes_are_kept(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("facessl.jobs.start", lambda workspace, run, changes=None: run.update(state="finished"))
+    monkeypatch.setattr("facessl.studio._PROBES_KEPT", 4)
     studio = Studio(workspace)
-    made = [studio.estimate({**SMALL, "seed": seed}).id for seed in range(15)]
-    assert [run.id for run in studio.runs("probe")] == made[::-1][:12]
+    made = [studio.estimate({**SMALL, "seed": seed}).id for seed in range(6)]
+    assert [run.id for run in studio.runs("probe")] == made[::-1][:4]
 
 
 def test_a_probe_s_work_is_known_to_the_worker() -> None:

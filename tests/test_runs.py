@@ -1,13 +1,16 @@
 """Run folders: what is written can be read, a dead worker is seen, nothing is half there."""
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from facessl import attending, jobs, revision, runs, turns
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.errors import RecipeError, RunError, Stopped
 from facessl.run import Run, timed
+from facessl.states import RESUMABLE
 
 
 @pytest.fixture
@@ -62,6 +66,14 @@ def test_rows_of_lost_work_are_cut(run: Run) -> None:
         run.log_metrics(epoch=epoch)
     run.cut_metrics(1)
     assert [row["epoch"] for row in run.metrics()] == [0, 1]
+
+
+def test_a_state_that_is_no_known_word_is_what_the_lock_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.update(state="flying")
+    assert run.status().state == "interrupted" and run.status().state in RESUMABLE
+    assert not run.has_died()  # nobody takes up by itself what another version may have ended
+    monkeypatch.setattr(Run, "is_alive", lambda self: True)
+    assert run.status().state == "running"
 
 
 def test_a_run_is_alive_exactly_while_a_process_holds_it(run: Run) -> None:
@@ -183,8 +195,8 @@ def test_numbers_that_json_has_not_do_not_stop_the_writing(run: Run) -> None:
     status = run.status()
     assert (status.images_per_second, status.seconds_left, status.step) == (0.0, None, 3)
     run.log_metrics(epoch=1, loss=float("nan"), knn=np.float32(0.5), rows=[float("-inf"), 1.0])
-    assert run.metrics() == [{"epoch": 1, "loss": None, "knn": 0.5, "rows": [None, 1.0]}]
-    assert "NaN" not in (run.path / "metrics.jsonl").read_text()
+    line = (run.path / "metrics.jsonl").read_text()
+    assert json.loads(line) == {"epoch": 1, "loss": None, "knn": 0.5, "rows": [None, 1.0]} and "NaN" not in line
 
 
 def test_what_auto_came_to_is_kept_and_the_list_keeps_its_order(run: Run, tmp_path: Path) -> None:
@@ -310,5 +322,7 @@ def test_runs_made_in_one_second_meet_nowhere(tmp_path: Path, monkeypatch: pytes
     """The four digits are drawn: of 300 runs two have the same ones in half of all cases."""
     drawn = iter(["3f2a"] * 5 + ["9c01", "3f2a"])
     monkeypatch.setattr(runs.secrets, "token_hex", lambda size: next(drawn))
+    second = datetime(2026, 11, 23, 12, 0, 0)
+    monkeypatch.setattr(runs, "datetime", SimpleNamespace(now=lambda: second))
     made = [runs.create(tmp_path, "embed", EmbedRecipe(), title=str(number)) for number in range(2)]
     assert [run.id[-4:] for run in made] == ["3f2a", "9c01"]

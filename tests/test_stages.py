@@ -83,9 +83,9 @@ def test_frozen_stages_behave_as_in_use_while_the_others_learn() -> None:
 
 
 def test_more_stages_than_there_are_are_refused_in_words() -> None:
-    with pytest.raises(RecipeError, match="resnet18 has 5 stages here, so freeze_stages is at most 5"):
-        recipes.build(FinetuneRecipe, {"freeze_stages": 6})
-    with pytest.raises(RecipeError, match="resnet18 has 3 stages here"):
+    with pytest.raises(RecipeError, match="ResNet18 has 5 stages here, so freeze_stages is at most 5"):
+        recipes.build(FinetuneRecipe, {"freeze_stages": 6, "stages": 4})
+    with pytest.raises(RecipeError, match="ResNet18 has 3 stages here"):
         recipes.build(FinetuneRecipe, {"freeze_stages": 4, "stages": 2})
     assert recipes.build(FinetuneRecipe, {"freeze_stages": 9, "backbone": "efficientnet_b0"}).freeze_stages == 9
     with pytest.raises(ValueError, match="has 2 stages, so 3 of them"):

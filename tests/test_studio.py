@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from facessl import attending, devices, resolve, runs, turns
-from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe, ProbeRecipe
+from facessl.config import EmbedRecipe, FinetuneRecipe, PretrainRecipe, ProbeRecipe, StudyRecipe
 from facessl.errors import FaceSSLError, RecipeError, RunError
+from facessl.files import write_json
 from facessl.run import Run
 from facessl.studio import Studio
 from tests.tiny import make_set
@@ -33,6 +34,19 @@ def test_dependants_are_children_and_their_children(studio: Studio, family: dict
     assert [run.title for run in studio.dependants(family["first"].id)] == ["after", "mapped", "tuned"]
     assert [run.title for run in studio.dependants(family["tuned"].id)] == ["mapped"]
     assert studio.dependants(family["stranger"].id) == []
+
+
+def test_a_finished_study_builds_on_the_runs_that_it_reports_on(studio: Studio, family: dict[str, Run]) -> None:
+    study = runs.create(studio.workspace, "study", StudyRecipe(), title="study")
+    write_json(study.path / "report.json", {"runs": {"one": family["tuned"].id, "other": family["stranger"].id}})
+    assert studio.dependants(family["stranger"].id) == []  # it is not finished, and would make that run anew
+    study.update(state="finished")
+    assert [run.title for run in studio.dependants(family["stranger"].id)] == ["study"]
+    assert [run.title for run in studio.dependants(family["first"].id)] == ["study", "after", "mapped", "tuned"]
+    with pytest.raises(RunError, match=r"“study” .* builds on this run"):
+        studio.delete(family["stranger"].id)
+    studio.delete(family["stranger"].id, with_dependants=True)
+    assert {run.title for run in studio.runs()} == {"first", "tuned", "mapped", "after"}
 
 
 def test_a_run_is_deleted_with_what_builds_on_it_only_when_asked(studio: Studio, family: dict[str, Run]) -> None:
@@ -83,7 +97,14 @@ def test_one_of_several_gpus_can_be_asked_for_if_it_is_there(studio: Studio, mon
     for device in ("auto", "cuda"):
         with pytest.raises(RecipeError, match=r"Each process needs a GPU .* this machine has 2; choose 2 of them"):
             resolved(processes=3, device=device)
+    monkeypatch.setattr(devices, "cores", lambda: 3)
     assert resolved(processes=3, device="cpu").processes == 3
+    with pytest.raises(RecipeError, match=r"This machine has 3 cores; choose 3 processes at most"):
+        resolved(processes=4, device="cpu")
+    monkeypatch.setattr(devices, "cores", lambda: 1)
+    assert resolved(processes=2, device="cpu").processes == 2  # to see that it works
+    with pytest.raises(RecipeError, match=r"Of a batch of 3 faces, 2 processes get fewer than two each; choose 1 "):
+        resolved(processes=2, device="cpu", batch_size=3)
     with pytest.raises(RecipeError, match=r"no cuda:2; choose auto, or cuda:0 up to cuda:1"):
         resolved(device="cuda:2")
     with pytest.raises(RecipeError, match="2 processes need as many GPUs"):

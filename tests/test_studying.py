@@ -23,12 +23,16 @@ SMALL = {"backbone": "tinyvgg", "image_size": 32, "batch_size": 16, "epochs": 1,
 PRETRAIN = Step("pre", "pretrain", {**SMALL, "method": "simclr"})
 FROZEN = Step("frozen", "finetune", {**SMALL, "init": "@pre", "mode": "frozen"})
 OWN = Step("own", "inside", {"of": "@pre", "number": 2})
+OWN_ALONE = Step("own", "inside", {"number": 2})
 BORROWED = Step("borrowed", "pretrain", {**SMALL, "init": "imagenet"}, "The weights are not here; put them there.")
 AFTER_IT = Step("after", "finetune", {**SMALL, "init": "@borrowed"})
 
 
 class Options(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+    seed: int = 0
+    device: str = "auto"
 
 
 class Question(SimpleNamespace):
@@ -143,6 +147,30 @@ def test_it_goes_on_in_the_middle_and_does_nothing_twice(here: Path, monkeypatch
     assert report(study)["sentences"] == ["Done: pre, own, frozen."]
     assert question.worked == 1
     assert len(children(here, study)) == 2 and children(here, study)[-1].status().attempts == first
+
+
+@pytest.mark.parametrize(
+    ("other", "worked"), [("", 1), ("settings", 2), ("options", 2), ("edits", 2), ("older", 2), ("unfinished", 2)]
+)
+def test_its_own_work_is_used_again_by_a_later_study_of_the_same(
+    here: Path, monkeypatch: pytest.MonkeyPatch, other: str, worked: int
+) -> None:
+    question = Question(OWN_ALONE)
+    first = asked(here, question, monkeypatch)
+    assert worker.work(here, first.id) == "finished"
+    content = files.read_json(first.path / "config.json")
+    content |= {"created": "2020-01-01T00:00:00"} if other == "older" else {}
+    content |= {"edits": {"tiny": 1}} if other == "edits" else {}
+    content["recipe"] |= {"options": {"seed": 1}} if other == "options" else {"options": {"device": "cpu"}}
+    files.write_json(first.path / "config.json", content)
+    if other == "unfinished":
+        first.update(state="stopped")
+    if other == "settings":
+        question.planned = [Step("own", "inside", {"number": 3})]
+    second = asked(here, question, monkeypatch)
+    assert worker.work(here, second.id) == "finished"
+    assert question.worked == worked
+    assert files.read_json(second.path / "inside" / "own.json")["settings"] == question.planned[0].settings
 
 
 def test_a_failed_run_fails_the_study_by_name_and_once_mended_it_goes_on(

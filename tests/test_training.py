@@ -2,9 +2,12 @@
 
 import itertools
 import math
+import sys
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from sklearn.neighbors import KNeighborsClassifier
 
-from facessl import checkpoints, config, devices, optimisers, pretraining, recipes, runs, training
+from facessl import checkpoints, config, devices, optimisers, pretraining, recipes, runs, telling, training
 from facessl.batches import Batch, FaceBatches, FacePool
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
@@ -83,6 +86,23 @@ def test_what_the_curve_says_is_true_of_the_model_that_is_left(workspace: Path) 
     assert said["knn_accuracy"] == pytest.approx(voted)
 
 
+def test_a_lost_row_of_the_untrained_network_costs_its_figures_only(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(workspace, "pretrain", epochs=2)
+    with monkeypatch.context() as patch:
+        stop_after(run, patch, 3)
+        with pytest.raises(Stopped):
+            pretrain(run, workspace)
+    rows = run.path / "metrics.jsonl"
+    rows.write_bytes(b"\x00" * 40 + b"\n" + b"\n".join(rows.read_bytes().split(b"\n")[1:]))
+    said = pretrain(run, workspace)["metrics"]
+    assert said["knn_untrained"] is None and said["knn_pixels"] is None
+    assert said["knn_accuracy"] > 0 and said["knn_photos"] == len(
+        FaceDataset(workspace / "datasets" / "tiny").rows("val")
+    )
+
+
 def test_another_seed_ends_elsewhere(workspace: Path) -> None:
     losses = set()
     for seed in (0, 1):
@@ -150,6 +170,40 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(workspace: Path) -> N
             pretrain(run, workspace)
     finally:
         monkey.undo()
+
+
+def test_a_gradient_that_is_no_number_ends_the_run_in_its_step(workspace: Path) -> None:
+    """The loss of that step is still a number; what was saved before it stays what is resumed from."""
+    method = replace(without_batch_norm(), loss=lambda outputs, labels: (outputs[0] * 0).sum().sqrt())  # slope 0 / 0
+    loop = loop_of(workspace, method)
+    loop.save()
+    loop._one_step()
+    assert loop.loss_sum.item() == 0
+    loop.save()
+    with pytest.raises(RunError, match=r"gradient is no number since epoch 1, step 1; resume it with a learning rate"):
+        loop._look()
+    saved = checkpoints.load_state(loop.run.path)
+    assert saved is not None and saved["step"] == 0
+    assert all(tensor.isfinite().all() for tensor in saved["modules"].values())
+
+
+def test_features_that_are_no_numbers_end_the_run_with_advice(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_run(workspace, "pretrain", epochs=3)
+    learn = training._Loop.one_epoch
+
+    def learn_and_burst(self: training._Loop) -> None:
+        learn(self)
+        if self.epoch == 1:
+            with torch.no_grad():
+                for parameter in self.method.modules["backbone"].parameters():
+                    parameter.fill_(1e30)
+
+    monkeypatch.setattr(training._Loop, "one_epoch", learn_and_burst)
+    with pytest.raises(RunError, match="features are no numbers after epoch 2; resume it with a learning rate below"):
+        pretrain(run, workspace)
+    saved = checkpoints.load_state(run.path)
+    assert saved is not None and saved["epoch"] == 1
+    assert max(tensor.abs().max() for tensor in saved["modules"].values()) < 1e3
 
 
 def test_another_backbones_weights_are_refused(workspace: Path) -> None:
@@ -397,6 +451,47 @@ def test_the_time_that_is_left_holds_the_looks_at_the_results(workspace: Path) -
     loop.epoch, loop.step, loop.seconds, loop.looking = 2, 0, 6.0, 10.0
     loop.say()
     assert loop.run.written().seconds_left == pytest.approx(48, abs=0.2)
+
+
+def test_the_look_at_the_untrained_network_is_no_measure_of_those_to_come(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = loop_of(workspace, without_batch_norm(), epochs=5)
+
+    def pixels_once(epoch: int) -> dict[str, float]:
+        time.sleep(0.5 if epoch == 0 else 0.0)
+        return {"spread": 0.5}
+
+    loop.look_at_the_untrained(pixels_once)
+    loop.epoch, loop.step, loop.seconds = 2, 0, 6.0  # three epochs of 6 s are left
+    loop.say()
+    assert loop.run.written().seconds_left == pytest.approx(18, abs=0.2)
+
+
+def test_a_state_of_something_else_is_said_to_be_damaged(workspace: Path) -> None:
+    run = new_run(workspace, "pretrain")
+    torch.save({"a": 1}, run.path / "state.pt")
+    with pytest.raises(ModelError, match=r"state\.pt of .* is damaged; delete it"):
+        pretrain(run, workspace)
+
+
+def test_how_busy_a_gpu_is_is_told_where_its_driver_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NVMLError(Exception):
+        pass
+
+    def say(answer: int | Exception) -> int:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    card = devices.Compute(devices.DeviceInfo("cuda", "Card", "bf16", 8.0), "bf16", 1)
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda: 2**21)
+    for answer, told in ((73, 0.73), (RuntimeError("no driver"), None), (NVMLError("part of a card"), None)):
+        monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(NVMLError=NVMLError))
+        monkeypatch.setattr(torch.cuda, "utilization", lambda answer=answer: say(answer))
+        assert telling.memory(card).get("device_use") == told
+    monkeypatch.setitem(sys.modules, "pynvml", None)  # not installed
+    assert telling.memory(card) == {"memory_mib": 2}
 
 
 def test_the_log_tells_of_every_epoch_and_of_a_death(workspace: Path) -> None:

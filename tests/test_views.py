@@ -274,3 +274,17 @@ def test_a_colour_cast_scales_each_channel_by_its_stops():
     grey = np.full((1, 32, 32, 3), 100, np.uint8)
     cast = views.render(grey, one(cast=np.array([[1.0, 0.0, -1.0]], np.float32)), 32)
     assert (cast == [200, 100, 50]).all()
+
+
+def test_cast_and_colour_shift_multiply_so_that_now_and_then_a_face_is_neon():
+    skin = np.full((4000, 8, 8, 3), (190, 140, 115), dtype=np.uint8)
+
+    def neon(**changes: float) -> float:
+        """Return the share of coloured views whose channels moved further apart than the two ends of the cast."""
+        recipe = ViewRecipe(grey=0.0, **changes)
+        seen = views.render(skin, views.draw(len(skin), recipe, np.random.default_rng(0)), 8).mean((1, 2))
+        return float((np.ptp(np.log2((seen + 1) / (skin[0, 0, 0] + 1.0)), axis=1) > 2 * ViewRecipe().cast).mean())
+
+    assert 0.02 < neon() < 0.1
+    assert neon(jitter=0.0) == neon(cast=0.0) == 0
+    assert "now and then a face is neon" in (ViewRecipe.model_fields["cast"].description or "")

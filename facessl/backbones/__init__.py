@@ -8,4 +8,8 @@ torchvision's ImageNet file, which the plug-in's ``IMAGENET_FILE`` names. torch 
 ``stages(options)`` says which submodules are passed one after the other, from the picture on, in groups: a tuple of
 stages, each a tuple of names. Every parameter is in exactly one of them, and the last name of the last stage is the
 module whose output are the last maps. The module has the same as its attribute ``stages``.
+
+A plug-in whose settings may be left open ("auto") has ``settled(options, image_size, imagenet)``, which decides them
+for faces of so many pixels, from nothing or from ImageNet's weights. Recipes are settled; where nobody did,
+``build`` and ``stages`` take torchvision's own network.
 """

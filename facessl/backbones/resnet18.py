@@ -1,9 +1,9 @@
 """ResNet18, torchvision's, without its classifier."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from facessl.backbones import _imagenet
 from facessl.errors import RecipeError
@@ -15,27 +15,50 @@ TITLE = "ResNet18"
 REFERENCE = "He et al. 2016, Deep residual learning for image recognition, https://arxiv.org/abs/1512.03385"
 IMAGENET_FILE = "resnet18-f37072fd.pth"
 
+_LARGE = 96  # pixels: the last maps of a larger picture have 6 x 6 points or more behind the imagenet stem as well
+
 
 class Options(BaseModel):
     """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stem: Literal["imagenet", "medium", "small"] = Field(
-        "imagenet",
-        description="First layers shrink the picture by 4 (imagenet), 2 (medium) or not at all (small): finer, slower.",
+    stem: Literal["auto", "imagenet", "medium", "small"] = Field(
+        "auto",
+        description="First layers shrink the picture by 4 (imagenet), 2 (medium) or not at all (small): finer, slower. "
+        "auto: medium for pictures of less than 96 pixels.",
     )
     stages: int = Field(
-        4,
-        ge=2,
+        0,
+        ge=0,
         le=4,
-        description="Stages kept. Without the fourth it has a quarter of its weights: for small pictures, quick runs.",
+        description="Stages kept, two to four: without the fourth it has a quarter of its weights, and on small "
+        "pictures knows faces better. 0: three, but all four of ImageNet's weights.",
     )
+
+    @model_validator(mode="after")
+    def _more_than_one_stage(self) -> Self:
+        if self.stages == 1:
+            raise ValueError("stages must be 2, 3 or 4, or 0 for what suits the weights; got 1")
+        return self
+
+
+def settled(options: Options, image_size: int, *, imagenet: bool) -> Options:
+    """Return options that leave nothing open; what was left so becomes what was best on LFW, see docs/LOG.md."""
+    stem = options.stem
+    if stem == "auto":
+        stem = "imagenet" if imagenet or image_size >= _LARGE else "medium"
+    return Options(stem=stem, stages=options.stages or (4 if imagenet else 3))
 
 
 def stages(options: Options) -> tuple[tuple[str, ...], ...]:
     """Return the stem and the stages that are kept."""
-    return (("conv1", "bn1", "relu", "maxpool"), *((f"layer{stage}",) for stage in range(1, options.stages + 1)))
+    kept = _whole(options).stages
+    return (("conv1", "bn1", "relu", "maxpool"), *((f"layer{stage}",) for stage in range(1, kept + 1)))
+
+
+def _whole(options: Options) -> Options:
+    return settled(options, _LARGE, imagenet=True)
 
 
 def build(options: Options, weights: Path | None) -> "nn.Module":
@@ -48,6 +71,7 @@ def build(options: Options, weights: Path | None) -> "nn.Module":
     from torch import nn
     from torchvision.models import resnet18
 
+    options = _whole(options)
     network = resnet18(weights=None)
     if weights is not None:
         if options.stem != "imagenet":

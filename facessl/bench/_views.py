@@ -54,6 +54,7 @@ def settings(recipe: BenchRecipe, size: int, **more: Any) -> PretrainRecipe:
             "dataset": recipe.dataset or "generated faces",
             "image_size": size,
             "views": views.PRESETS[PRESET],
+            "backbone_options": {"stem": "imagenet", "stages": 4},  # lightly's example has torchvision's ResNet18
             "seed": recipe.seed,
             "device": recipe.device,
             **more,

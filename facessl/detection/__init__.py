@@ -4,6 +4,7 @@ from facessl.detection._crop import crop
 from facessl.detection._eyes import MAX_ANGLE, plausible_pair
 from facessl.detection._face import Box, Face, FaceDetector, LandmarksOf, Point, choose, overlap
 from facessl.detection._haar import HaarDetector
+from facessl.detection._middle import MiddleDetector
 from facessl.detection._open import DETECTORS, open_detector
 from facessl.detection._yunet import YuNetDetector
 
@@ -15,6 +16,7 @@ __all__ = [
     "FaceDetector",
     "HaarDetector",
     "LandmarksOf",
+    "MiddleDetector",
     "Point",
     "YuNetDetector",
     "choose",

@@ -7,6 +7,8 @@ import numpy as np
 from facessl.detection._eyes import TEMPLATE, degrees, similarity
 from facessl.detection._face import Face, Point
 
+_ACROSS = 0.7  # of the way from the middle of the box to that of the landmarks
+
 
 def crop(image: np.ndarray, face: Face, *, size: int, margin: float, align: bool) -> tuple[np.ndarray, bool]:
     """Cut a square around a face, aligned where its eyes or landmarks are known.
@@ -52,13 +54,13 @@ def _square(face: Face) -> tuple[Point, float, float]:
     if face.landmarks is None:
         return face.centre, face.side, face.angle
     turn, shift = similarity(TEMPLATE, face.landmarks)  # of the unit square onto the photo
-    # Size and place across are the box's. When a head turns aside, the points move to that side and closer together
-    # (correlation with the nose's offset 0.96 on 7,209 LFW photos), so a square fitted to them slides off the head:
-    # verification on pixels lost 1.5 ± 0.5 points. Turn and height alone lose nothing.
+    # Boxes waver from side to side (by 9 pixels on LFW's photos, which are aligned), and points move to the side to
+    # which a head turns. Most of the way to the points is best where faces are compared mirrored and whitened, as
+    # embeddings are: 2 points in verification on pixels (docs/LOG.md). Pixels as they are lose a point or two by it.
     level, centre = turn / abs(turn), complex(*face.centre)
     offset = (turn * complex(0.5, 0.5) + shift - centre) / level
-    centre += 1j * offset.imag * level
-    return (centre.real, centre.imag), face.side, degrees(turn)
+    centre += complex(_ACROSS * offset.real, offset.imag) * level
+    return (centre.real, centre.imag), (face.side + abs(turn)) / 2, degrees(turn)
 
 
 def _neighbourhood(image: np.ndarray, centre: Point, side: float, size: int) -> tuple[np.ndarray, Point, float]:

@@ -4,6 +4,9 @@ The same data give the same figure, byte for byte: a chart that changes loses wh
 colour from the page, so every figure reads in light and in dark.
 """
 
+# plotly asks sys.modules for pandas without loading it, and fails where another thread has half loaded it just now.
+import pandas  # noqa: F401
+
 from facessl.figures._answers import confusion, impostor_histogram, similarity_bars
 from facessl.figures._compare import Point, cost_against_accuracy, overlaid_curves, recall_of_two
 from facessl.figures._curves import accuracy_curves, knn_curve, loss_curve, run_curve, smoothed

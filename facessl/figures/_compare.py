@@ -9,7 +9,7 @@ import numpy as np
 
 from facessl.figures._below import layout_above_legend, legend_name
 from facessl.figures._curves import MARKED, Rows, thinned
-from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, look, name_axis
+from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, dash, look, name_axis
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 By = Literal["epoch", "time"]
 _MINUTES_FROM = 300  # seconds from which a time axis counts in minutes
 _HOURS_FROM = 4 * 3600
-_DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,13 @@ def overlaid_curves(runs: Mapping[str, Rows], field: str, title: str, *, by: By 
     divisor, unit = _unit_of_time(last) if by == "time" else (1, "epoch")
     figure = go.Figure()
     for number, (name, measured) in enumerate(lines.items()):
-        dash = _DASHES[number // len(PALETTE) % len(_DASHES)]  # when the colours are used up
+        beneath = sum(other[1] == measured[1] for other in list(lines.values())[:number])
         xs, ys = thinned(*measured)
         figure.add_scatter(
             x=[float(f"{x / divisor:.6g}") for x in xs], y=ys, name=legend_name(name),
             mode="lines+markers" if len(xs) <= MARKED else "lines",
-            line={"color": look(number)["color"], "width": 2.5, "dash": dash}, marker={"size": 6},
-            hovertemplate="%{y:.1f} %",
+            line={"color": look(number)["color"], "width": 2.5, "dash": dash(number, under=beneath)},
+            marker={"size": 6}, hovertemplate="%{y:.1f} %",
         )  # fmt: skip
     hovermode = "x unified" if by == "epoch" else "closest"
     layout_above_legend(figure, height=330, hovermode=hovermode)
@@ -100,8 +99,8 @@ def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str,
         name = legend_name(f"{plain[0]}, {100 * plain[1]:.1f} %")
         figure.add_hline(100 * plain[1], line=line, name=name, showlegend=True)
     layout_above_legend(figure, height=390, hovermode="closest")
-    figure.update_xaxes(title=title, type="log", dtick=1 if _decades(points) > 1 else None, exponentformat="none",
-                        separatethousands=True)  # fmt: skip
+    ticks = _ticks([point.cost for point in points])
+    figure.update_xaxes(title=title, type="log", tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks])
     figure.update_yaxes(title="right, %")
     return figure
 
@@ -197,6 +196,11 @@ def _unit_of_time(longest: float) -> tuple[int, str]:
     return (60, "min") if longest < _HOURS_FROM else (3600, "h")
 
 
-def _decades(points: Sequence[Point]) -> float:
-    costs = [point.cost for point in points]
-    return float(np.log10(max(costs) / min(costs))) if costs else 0.0
+def _ticks(costs: Sequence[float]) -> list[float]:
+    """Return round numbers about the costs for a logarithmic axis, which by itself says 2 where it means 20,000."""
+    if not costs:
+        return []
+    first, last = int(np.floor(np.log10(min(costs)))), int(np.ceil(np.log10(max(costs))))
+    wide = max(costs) / min(costs)
+    steps = (1,) if wide > 1e3 else (1, 2, 5) if wide > 5 else (1, 1.5, 2, 3, 4, 5, 7)
+    return [step * 10.0**power for power in range(first, last + 1) for step in steps]

@@ -1,7 +1,7 @@
 """What happens epoch by epoch: loss, k-NN accuracy, train and validation accuracy, several runs."""
 
-from collections.abc import Mapping, Sequence
-from itertools import cycle
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, cycle, groupby, islice, pairwise
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -27,24 +27,66 @@ class _Line(NamedTuple):
     colour: str
     epochs: list[int]
     values: list[float]
+    dash: str = "solid"
 
 
-def loss_curve(
-    rows: Rows, chance: float | None, *, smoothing: float = 0.0, over: Mapping[str, Rows] | None = None
-) -> "Figure":
+def loss_curve(rows: Rows, *, smoothing: float = 0.0, over: Mapping[str, Rows] | None = None) -> "Figure":
     """Return the loss of each epoch under the line of a network that has learnt nothing.
 
     Args:
-        rows: With ``epoch`` and ``loss``; rows without a loss are left out.
-        chance: Height of the line, ln(2N - 1) for NT-Xent; None draws none.
+        rows: With ``epoch``, ``loss`` and, where there is such a number, ``chance``: the height of the line, ln(2N - 1)
+            for NT-Xent, which steps where a run went on with another batch size. Rows without a loss are left out.
         smoothing: See ``smoothed``.
-        over: Further runs to lay over it, by name.
+        over: Further runs to lay over it, by name. Where another method or batch size makes their line another, each
+            run has its own, in its colour.
     """
-    figure = _curves(rows, {"loss": "loss"}, scale=1, title="loss", smoothing=smoothing, over=over)
-    if chance is not None:
-        line = {"dash": "dash", "width": 2, "color": GREY}
-        figure.add_hline(chance, line=line, annotation_text="nothing learnt", annotation_position="top right")
+    others = over or {}
+    figure = _curves(rows, {"loss": "loss"}, scale=1, title="loss", smoothing=smoothing, over=others)
+    lines = [(_with_chance(some), colour) for some, colour in zip((rows, *others.values()), _of_runs(), strict=False)]
+    if len({frozenset(row["chance"] for row in some) for some, _ in lines}) == 1:
+        _nothing_learnt(figure, lines[0][0])
+        return _from_zero(figure)
+    for (some, colour), run in zip(lines, ("", *others), strict=True):
+        _nothing_learnt(figure, some, colour=colour, name=f"nothing learnt, {run}" if run else "nothing learnt")
+    layout_above_legend(figure, height=_HEIGHT)
     return _from_zero(figure)
+
+
+def _with_chance(rows: Rows) -> Rows:
+    return [row for row in rows if row.get("loss") is not None and row.get("chance") is not None]
+
+
+def _of_runs() -> Iterator[str]:
+    """Return the colours of the run that is shown, and of those laid over it."""
+    return chain((ACCENT,), cycle(PALETTE[1:]))
+
+
+def _nothing_learnt(figure: "Figure", rows: Rows, *, colour: str = GREY, name: str = "") -> None:
+    """Draw the line of each stretch of epochs with the same chance; where there is but one, from edge to edge.
+
+    With a ``name`` it is thin and stands in the legend, else that is written along it.
+    """
+    line: dict[str, Any] = {"dash": "dash", "width": 1.5 if name else 2, "color": colour}
+    stretches = [list(stretch) for _, stretch in groupby(rows, key=lambda row: row["chance"])]
+    if not stretches:
+        return
+    last: float = rows[-1]["chance"]
+    if len(stretches) == 1 and name:
+        figure.add_hline(last, line=line, name=legend_name(name), showlegend=True)
+        return
+    if len(stretches) == 1:
+        figure.add_hline(last, line=line, annotation_text="nothing learnt", annotation_position="top right")
+        return
+    joints = [(before[-1]["epoch"] + after[0]["epoch"]) / 2 for before, after in pairwise(stretches)]
+    edges = pairwise([rows[0]["epoch"], *joints, rows[-1]["epoch"]])
+    for (left, right), stretch in zip(edges, stretches, strict=True):
+        height = stretch[0]["chance"]
+        in_legend = {"name": legend_name(name), "showlegend": True} if name and stretch is stretches[0] else {}
+        figure.add_shape(type="line", x0=left, x1=right, y0=height, y1=height, line=line, **in_legend)
+    if name:
+        return
+    named = {"x": 1, "xref": "x domain", "xanchor": "right", "y": last, "yanchor": "bottom"}
+    figure.add_annotation(text="nothing learnt", showarrow=False, **named)
 
 
 def knn_curve(
@@ -132,17 +174,21 @@ def _curves(
     smoothing: float = 0.0,
     over: Mapping[str, Rows] | None = None,
 ) -> "Figure":
-    """Return a line a field and run over the epochs; a legend only where there is more than one line."""
+    """Return a line a field and run over the epochs; a legend only where there is more than one line.
+
+    A colour a field where there is one run; else a colour a run and a dash a field.
+    """
     others = over or {}
+    of_fields = (ACCENT, SECOND, PALETTE[3]) if not others else (ACCENT,) * 3
+    dashes = ("solid", "dash", "dot") if others else ("solid",) * 3
     lines = [
-        _Line(name, colour, *_points(rows, field, scale))
-        for (field, name), colour in zip(fields.items(), (ACCENT, SECOND, PALETTE[3]), strict=False)
+        _Line(name, colour, *_points(rows, field, scale), dash)
+        for (field, name), colour, dash in zip(fields.items(), of_fields, dashes, strict=False)
     ]
-    colours = cycle(PALETTE[1:] if len(fields) == 1 else PALETTE[4:])
-    for run, its_rows in others.items():
-        for field, name in fields.items():
+    for (run, its_rows), colour in zip(others.items(), islice(_of_runs(), 1, None), strict=False):
+        for (field, name), dash in zip(fields.items(), dashes, strict=False):
             called = run if len(fields) == 1 else f"{name}, {run}"
-            lines.append(_Line(called, next(colours), *_points(its_rows, field, scale)))
+            lines.append(_Line(called, colour, *_points(its_rows, field, scale), dash))
     last = max((row["epoch"] for some in (rows, *others.values()) for row in some), default=1)
     return _lines(lines, title=title, last=last, smoothing=smoothing)
 
@@ -214,6 +260,6 @@ def _add(figure: "Figure", line: _Line, name: str, **more: Any) -> None:
     marked = len(epochs) <= MARKED and not more
     figure.add_scatter(
         x=epochs, y=values, name=legend_name(name), mode="lines+markers" if marked else "lines",
-        line={"color": line.colour, "width": 3 if marked else 2}, marker={"size": 7},
+        line={"color": line.colour, "width": 3 if marked else 2, "dash": line.dash}, marker={"size": 7},
         hovertemplate="%{y:.3~g}", **more,
     )  # fmt: skip

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 PALETTE = ("#27a3e7", "#a54612", "#23bca0", "#9d499d", "#acad66", "#c52051", "#2ec100", "#3a4de6")
 # When the colours are used up, the next shape begins: 8 × 8 groups look different.
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "triangle-down", "star")
+_DASHES = ("solid", "dash", "dot", "dashdot")
 ACCENT = "#2c8f99"
 SECOND = "#d9822b"  # beside the accent, where there are two lines
 GREY = "#8a9099"
@@ -40,6 +41,11 @@ def name_axis(update_axes: Callable[..., Any], names: Sequence[str], **more: Any
     """Write names at 0, 1, … along an axis; by place, for two names may be shortened to the same."""
     places = list(range(len(names)))
     update_axes(tickvals=places, ticktext=[short(name) for name in names], showgrid=False, **more)
+
+
+def dash(number: int, *, under: int = 0) -> str:
+    """Return the dash of line ``number``: another when the colours are used up, or ``under`` lines lie beneath it."""
+    return _DASHES[(number // len(PALETTE) + under) % len(_DASHES)]
 
 
 def look(group: int) -> dict[str, Any]:

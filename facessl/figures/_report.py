@@ -1,23 +1,27 @@
 """The charts of a study's report: lines with bands, bars with intervals, a heat map with its numbers."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from facessl.figures._below import layout_above_legend, legend_name
-from facessl.figures._look import PALETTE, layout, look
+from facessl.figures._look import GREY, SYMBOLS, dash, layout, look
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_BAND = 0.16  # opacity: bands lie over each other
+_BAND = 0.09  # opacity: bands lie over each other
 _BAR = 0.5  # opacity: the interval in the full colour stands out on the bar, light and dark
 _PALE, _DEEP = (
     "#e3f1f2",
     "#0d5f68",
 )  # of a heat map's cells, the same in light and dark, so that numbers are read on both
 _WHITE_FROM = 0.72  # so deep that white letters read better than dark ones
-_DASHES = ("solid", "dash", "dot", "dashdot")
+_GROUP, _UNDER_NAME = 0.4, 0.04  # of a group of bars one unit high: how much the bars take, and where they begin
+_GROUP_PIXELS, _ABOVE, _NO_LEGEND = 84, 28, 70  # two lines of a name fit above the bars
+_LETTERS = 46  # of a name on one line
+_QUIET = ("dash", "dot", "dashdot", "longdash")
 
 
 def report_chart(chart: Mapping[str, Any]) -> "Figure":
@@ -25,8 +29,10 @@ def report_chart(chart: Mapping[str, Any]) -> "Figure":
 
     Args:
         chart: ``kind`` ("lines", "bars" or "heat"), ``x_title``, ``y_title``; of lines and bars ``lines``, each with
-            ``name``, ``x``, ``y`` and, where there is an interval, ``low`` and ``high``, as long as ``x``; of a heat
-            map ``x``, ``y`` and ``z``, a row each of ``y``. A value that is None is a gap.
+            ``name``, ``x``, ``y`` and, where there is an interval, ``low`` and ``high``, as long as ``x``; lines may
+            be ``quiet``, or ``right``, dashed, on an axis of their own of ``right_title``; bars may have a ``level``
+            of ``name`` and ``value``. Of a heat map ``x``, ``y`` and ``z``, a row each of ``y``. A value that is None
+            is a gap.
 
     Raises:
         ValueError: The kind is another.
@@ -41,24 +47,49 @@ def _lines(chart: Mapping[str, Any]) -> "Figure":
     from plotly import graph_objects as go
 
     figure = go.Figure()
-    lines: Sequence[Mapping[str, Any]] = chart["lines"]
-    for number, line in enumerate(lines):
-        colour = look(number)["color"]
+    left = [line for line in chart["lines"] if not line.get("quiet") and not line.get("right")]
+    right = [line for line in chart["lines"] if line.get("right")]
+    quiet = [line for line in chart["lines"] if line.get("quiet")]
+    for number, line in enumerate(left):  # no bands on the right: they would lie over those of another measure
         if _has_interval(line):
-            _band(figure, line, colour)
-    for number, line in enumerate(lines):
-        dash = _DASHES[number // len(PALETTE) % len(_DASHES)]
-        figure.add_scatter(
-            x=line["x"], y=line["y"], name=legend_name(line["name"]), mode="lines+markers",
-            legendgroup=line["name"], marker={"size": 7},
-            line={"color": look(number)["color"], "width": 2.5, "dash": dash}, hovertemplate="%{y:.4~g}",
-        )  # fmt: skip
+            _band(figure, line, look(number)["color"])
+    for number, line in enumerate(left):
+        drawn = {"color": look(number)["color"], "width": 2.5, "dash": dash(number)}
+        _line(figure, line, marker={"size": 7}, line=drawn)
+    for number, line in enumerate(right):
+        drawn = {"color": look(number)["color"], "width": 2, "dash": "dash"}
+        _line(figure, line, marker={"size": 6, "symbol": "circle-open"}, line=drawn, yaxis="y2")
+    for number, line in enumerate(quiet):  # told apart by their marks, below the others, and with no band
+        mark = {"size": 6, "symbol": f"{SYMBOLS[number % len(SYMBOLS)]}-open"}
+        drawn = {"color": GREY, "width": 1.2, "dash": _QUIET[number % len(_QUIET)]}
+        _line(figure, line, marker=mark, line=drawn, zorder=-1)
     _finish(figure, chart, hovermode="x unified")
-    xs = [x for line in lines for x in line["x"] if isinstance(x, int | float)]
-    if xs and min(xs) > 0 and max(xs) / min(xs) >= 20:  # shares of labels: 1, 5, 10 … 100 %
-        ticks = sorted(set(xs))
-        figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{x:g}" for x in ticks])
+    if right:
+        title = {"text": escape(str(chart.get("right_title", "")), quote=False), "font": {"size": 15}}
+        figure.update_layout(yaxis2={
+            "overlaying": "y", "side": "right", "title": title, "rangemode": "tozero", "nticks": 6,
+            "tickmode": "auto",  # a theme may have them where those of the left are, which are no round numbers here
+            "showgrid": False, "zeroline": False, "automargin": True, "ticks": "", "tickfont": {"size": 15},
+        })  # fmt: skip
+        figure.update_layout(yaxis={"rangemode": "tozero"})
+    _whole_epochs_or_shares(figure, chart)
     return figure
+
+
+def _line(figure: "Figure", drawn: Mapping[str, Any], **more: Any) -> None:
+    figure.add_scatter(
+        x=drawn["x"], y=drawn["y"], name=legend_name(drawn["name"]), mode="lines+markers", legendgroup=drawn["name"],
+        hovertemplate="%{y:.4~g}", **more,
+    )  # fmt: skip
+
+
+def _whole_epochs_or_shares(figure: "Figure", chart: Mapping[str, Any]) -> None:
+    """Let the axis have whole epochs, or each share of labels (1, 5, 10 … 100 %), twice as much the same step."""
+    xs = sorted({x for line in chart["lines"] for x in line["x"]})
+    if chart.get("x_title") == "epoch":
+        figure.update_xaxes(dtick=1 if not xs or xs[-1] <= 10 else None, tickformat="d")
+    elif xs and xs[0] > 0:
+        figure.update_xaxes(type="log", tickvals=xs, ticktext=[f"{x:g}" for x in xs])
 
 
 def _band(figure: "Figure", line: Mapping[str, Any], colour: str) -> None:
@@ -73,28 +104,54 @@ def _band(figure: "Figure", line: Mapping[str, Any], colour: str) -> None:
 
 
 def _bars(chart: Mapping[str, Any]) -> "Figure":
+    """Return bars that lie, each group under its name: a name may be a sentence, and a phone is narrow."""
     from plotly import graph_objects as go
 
+    lines: Sequence[Mapping[str, Any]] = chart["lines"]
+    names = list(dict.fromkeys(x for line in lines for x in line["x"]))
+    width = _GROUP / max(len(lines), 1)
     figure = go.Figure()
-    for number, line in enumerate(chart["lines"]):
+    for number, line in enumerate(lines):
         colour = look(number)["color"]
         more: dict[str, Any] = {}
         if _has_interval(line):
             ends = list(zip(line["y"], line["low"], line["high"], strict=True))
-            more["error_y"] = {
-                "type": "data", "symmetric": False, "thickness": 2, "width": 5, "color": colour,
+            more["error_x"] = {
+                "type": "data", "symmetric": False, "thickness": 2, "width": 4, "color": colour,
                 "array": [None if None in (y, high) else high - y for y, _, high in ends],
                 "arrayminus": [None if None in (y, low) else y - low for y, low, _ in ends],
             }  # fmt: skip
         figure.add_bar(
-            x=[escape(x, quote=False) if isinstance(x, str) else x for x in line["x"]], y=line["y"],
-            name=legend_name(line["name"]), marker={"color": _faint(colour, _BAR), "line": {"width": 0}},
-            hovertemplate=f"%{{x}}, {escape(line['name'], quote=False)}: %{{y:.4~g}}<extra></extra>", **more,
+            orientation="h", x=line["y"], y=[names.index(x) for x in line["x"]], width=width,
+            offset=_UNDER_NAME + number * width, name=legend_name(line["name"]),
+            marker={"color": _faint(colour, _BAR), "line": {"width": 0}},
+            customdata=[escape(str(x), quote=False) for x in line["x"]],
+            hovertemplate=f"%{{customdata}}, {escape(line['name'], quote=False)}: %{{x:.4~g}}<extra></extra>", **more,
         )  # fmt: skip
-    _finish(figure, chart, hovermode="closest", barmode="group", bargap=0.25)
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(rangemode="tozero")
+    _finish(figure, chart, hovermode="closest", barmode="overlay")
+    legend = figure.layout.margin.b or _NO_LEGEND
+    figure.update_layout(height=_GROUP_PIXELS * len(names) + _ABOVE + legend, annotations=[
+        {"x": 0, "xref": "paper", "xanchor": "left", "y": place + _UNDER_NAME, "yanchor": "bottom", "showarrow": False,
+         "align": "left", "text": _wrapped(str(name))}
+        for place, name in enumerate(names)
+    ])  # fmt: skip
+    figure.update_xaxes(title=escape(chart.get("y_title", ""), quote=False), rangemode="tozero")
+    if str(chart.get("y_title", "")).startswith("share"):
+        figure.update_xaxes(tickformat=".0%")
+    figure.update_yaxes(title="", showticklabels=False, showgrid=False, range=[len(names) - 0.5, -0.5])
+    if level := chart.get("level"):
+        for place in range(len(names)):  # beside the bars alone: further up it would run through their names
+            along = {"y0": place + _UNDER_NAME, "y1": place + _UNDER_NAME + _GROUP}
+            drawn = {"width": 1.5, "dash": "dash", "color": GREY}
+            figure.add_shape(type="line", x0=level["value"], x1=level["value"], **along, line=drawn)
+        figure.add_annotation(x=level["value"], y=1, yref="paper", yanchor="bottom", xanchor="left", showarrow=False,
+                              text=escape(str(level["name"]), quote=False))  # fmt: skip
     return figure
+
+
+def _wrapped(name: str) -> str:
+    """Return a name on one or two lines, as wide as a phone shows."""
+    return "<br>".join(escape(part, quote=False) for part in textwrap.wrap(name, _LETTERS))
 
 
 def _heat(chart: Mapping[str, Any]) -> "Figure":
@@ -102,18 +159,18 @@ def _heat(chart: Mapping[str, Any]) -> "Figure":
 
     rows = [[None if value is None else float(value) for value in row] for row in chart["z"]]
     known = [value for row in rows for value in row if value is not None]
-    low, high = min([0.0, *known]), max([*known, 1e-9])
-    deep = _WHITE_FROM * (high - low)
+    high = max([*known, 1e-9])
+    deep = _WHITE_FROM * high
     columns, names = list(range(len(chart["x"]))), list(range(len(chart["y"])))
     figure = go.Figure(go.Heatmap(
-        x=columns, y=names, z=rows, zmin=low, zmax=high, showscale=False, xgap=2, ygap=2, hoverongaps=False,
-        colorscale=[[0, _PALE], [1, _DEEP]],
+        x=columns, y=names, z=rows, zmin=0, zmax=high, showscale=False, xgap=2, ygap=2, hoverongaps=False,
+        colorscale=[[0, _PALE], [1, _DEEP]],  # below 0, one very bad figure would make all others alike
         hovertemplate="%{z:.4~g}<extra></extra>",
     ))  # fmt: skip
     figure.update_layout(annotations=[
-        {"x": column, "y": row, "text": "–" if value is None else f"{value:.2f}" if high <= 2 else f"{value:.0f}",
+        {"x": column, "y": row, "text": "–" if value is None else f"{value:z.2f}" if high <= 2 else f"{value:z.0f}",
          "showarrow": False,
-         **({} if value is None else {"font": {"color": "#ffffff" if value - low > deep else "#14171a"}})}
+         **({} if value is None else {"font": {"color": "#ffffff" if value > deep else "#14171a"}})}
         for row, values in enumerate(rows) for column, value in enumerate(values)
     ])  # fmt: skip
     layout(figure, height=130 + 44 * len(names))

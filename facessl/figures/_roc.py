@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from facessl.figures._below import layout_above_legend, legend_name
-from facessl.figures._look import GREY, look
+from facessl.figures._look import GREY, dash, look
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -25,7 +25,7 @@ def roc_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) ->
         told = [(100 * x, 100 * y) for x, y in zip(far, tar, strict=True) if x >= _LEAST]
         figure.add_scatter(
             x=[x for x, _ in told], y=[y for _, y in told], name=legend_name(name), mode="lines",
-            line={"color": look(number)["color"], "width": 2.5},
+            line={"color": look(number)["color"], "width": 2.5, "dash": dash(number)},
             hovertemplate="%{y:.1f} % of one person's pass<br>where %{x:.2g} % of two people's do<extra></extra>",
         )  # fmt: skip
     chance = [100 * _LEAST * 10 ** (step / 10) for step in range(31)]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from facessl import registry
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
@@ -42,3 +44,13 @@ class Method:
     every: int = 0  # epochs after which it is asked again; 0: once, before the first
     # At which share of the learning rate a parameter learns, by its name in ``modules``; others at all of it.
     factors: Mapping[str, float] = field(default_factory=dict)
+
+
+def needs_names(method: str) -> bool:
+    """Return whether a method, by its name, learns from names."""
+    return bool(getattr(registry.load("methods", method), "NEEDS_NAMES", False))
+
+
+def nameless() -> list[str]:
+    """Return the names of the methods that learn without names; the others are yardsticks."""
+    return [name for name in registry.names("methods") if not needs_names(name)]

@@ -22,7 +22,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(
-        0.2, gt=0, le=10, description="Divides the similarities: lower looks harder at near misses."
+        0.1, ge=0.001, le=10, description="Divides the similarities: lower looks harder at near misses."
     )
     hidden_dim: int = Field(512, ge=1, le=8192, description="Width of the projection head's hidden layer.")
     projection_dim: int = Field(128, ge=2, le=8192, description="Width of what the loss compares.")

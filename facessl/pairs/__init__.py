@@ -5,12 +5,13 @@ from pathlib import Path
 from facessl.config import EvaluateRecipe
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
+from facessl.pairs._digest import digest
 from facessl.pairs._drawn import draw
 from facessl.pairs._file import ListedPair, parse, read
 from facessl.pairs._found import find
 from facessl.pairs._protocol import Protocol, unnamed
 
-__all__ = ["ListedPair", "Protocol", "draw", "find", "of", "parse", "read", "unnamed"]
+__all__ = ["ListedPair", "Protocol", "digest", "draw", "find", "of", "parse", "read", "unnamed"]
 
 
 def of(recipe: EvaluateRecipe, dataset: FaceDataset) -> Protocol:

@@ -8,6 +8,7 @@ from facessl.errors import SourceError
 
 _LONGEST_NUMBER = 6  # digits
 _LARGEST_FILE = 50_000_000  # bytes; LFW's has 150,000
+_OR_NONE = "or leave --pairs out: pairs are then drawn from the set's test part"
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ def read(path: Path) -> list[ListedPair]:
             raise SourceError(f"{path.name} is too large to be a list of pairs; give LFW's pairs.txt.")
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path.name} is no text; give LFW's pairs.txt.") from error
+        raise SourceError(f"{path.name} is no text; give LFW's pairs.txt, {_OR_NONE}.") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the path is none"
-        raise SourceError(f"{path} cannot be read ({reason}); give the path of LFW's pairs.txt.") from error
+        raise SourceError(f"{path} cannot be read ({reason}); give the path of LFW's pairs.txt, {_OR_NONE}.") from error
     return parse(text, path.name)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from facessl import attending, files, registry, runs
 from facessl.config import PrepareRecipe
-from facessl.dataset import list_datasets, open_for
+from facessl.dataset import damaged_datasets, list_datasets, open_for
 from facessl.errors import DatasetError
 from facessl.preparation._chunks import CHUNK, Crew, open_recipe_source, recipe_detector
 from facessl.preparation._compare import compare_detectors
@@ -65,7 +65,7 @@ def fresh_name(name: str, workspace: Path) -> str:
 
 
 def _unused(name: str, mark: str, workspace: Path) -> str:
-    used = {opened.name for opened in list_datasets(workspace)}
+    used = {opened.name for opened in list_datasets(workspace)} | set(damaged_datasets(workspace))
     used |= {run.config["recipe"]["name"] for run in runs.list_all(workspace) if run.kind == "prepare"}
     candidate, number = name, 2
     while candidate in used:

@@ -16,7 +16,7 @@ import numpy as np
 
 from facessl import devices, duplicates, quality, registry
 from facessl.config import PrepareRecipe
-from facessl.detection import Face, FaceDetector, LandmarksOf, choose, crop, open_detector
+from facessl.detection import Face, FaceDetector, LandmarksOf, MiddleDetector, choose, crop, open_detector
 from facessl.errors import DatasetError, ImageError
 from facessl.images import encode_jpeg
 from facessl.preparation._pack import write_part
@@ -128,6 +128,7 @@ def recipe_detector(
         min_neighbors=recipe.min_neighbors,
         min_size_share=min_size_share,
         landmarks=landmarks,
+        middle=recipe.middle,
     )
 
 
@@ -181,9 +182,10 @@ class Cropper:
         face = choose(faces, image.shape)
         if face is None:
             # The whole picture, should a person say that it is a face after all: Haar misses very tight ones.
-            cut, _ = crop(image, _all_of(image), size=self.recipe.size, margin=0, align=False)
+            (whole,) = MiddleDetector().find(image)
+            cut, _ = crop(image, whole, size=self.recipe.size, margin=0, align=False)
             return row | {"status": "no face", "reason": "No face was found."}, Seen(cut, thumbnail)
-        cut, aligned = crop(image, face, size=self.recipe.size, margin=self.recipe.margin, align=self.recipe.align)
+        cut, aligned = crop(image, face, size=self.recipe.size, margin=self.recipe.border, align=self.recipe.align)
         row |= _where(face) | {"aligned": aligned} | quality.measure(cut)
         row["turn"] = quality.turn(row)
         flaws = quality.flaws(row, self.recipe.quality)
@@ -206,13 +208,6 @@ def _judged(face: Face, flaws: Sequence[str], recipe: PrepareRecipe) -> dict[str
     if flaws and recipe.quality.reject:
         return {"status": "poor", "reason": f"The face is {', '.join(flaws)}."}
     return {"status": "kept", "reason": ""}
-
-
-def _all_of(image: np.ndarray) -> Face:
-    """Return the largest square in the middle of a picture as if it were a face."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    return Face(((width - side) / 2, (height - side) / 2, side, side))
 
 
 @cache

@@ -94,6 +94,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def said(cell: Cell) -> str:
+    """Return an accuracy with its interval as a sentence has it."""
+    return f"{percent(cell['share'])} ({percent(cell['low'])} – {percent(cell['high'])})"
+
+
 def listed(names: Sequence[str]) -> str:
     """Return names as a sentence lists them."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

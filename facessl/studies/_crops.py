@@ -1,8 +1,10 @@
-"""The crops that S1's notebook learnt from: grey, cut straight from the photo by the detector's box, never turned."""
+"""The crops that S1's notebook learnt from: each box that a Haar cascade finds in a photo, in grey, never turned."""
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,42 +14,62 @@ from facessl.errors import ImageError, SourceError
 from facessl.preparation import PhotoReader
 from facessl.views import plain
 
-FROM_PHOTOS = "grey, cut from the photo by the detector's box, not turned"
+FROM_PHOTOS = "grey, every box that a plain Haar cascade finds in a photo, not turned"
 FROM_FACES = "grey, but the set's own crop: the photos it was made of could not be read any more"
-_CHECKED_EVERY = 32  # photos
+TOO_FEW = "grey, but the set's own crop: in the photos a plain Haar cascade finds too few faces to split"
+
+# As the notebook calls it.
+_CASCADE = "haarcascade_frontalface_default.xml"
+_STEP, _VOTES, _LEAST = 1.3, 5, (30, 30)
+_SPLITS = ("train", "val", "test")  # the notebook pools what had been split
+_NOT_LOOKED_AT = ("excluded", "unreadable")  # else it looks at every photo, also at copies and at what we call poor
+_CHECKED_EVERY = 8  # photos
+_ENOUGH = 5  # crops a person: a fifth of them is one
 
 
-def grey(
-    dataset: FaceDataset, rows: np.ndarray, side: int, workspace: Path, kept_in: Path, check: Callable[[], None]
-) -> tuple[np.ndarray, str]:
-    """Return grey unaligned crops of face rows, and in words what they are.
+@dataclass(frozen=True)
+class Crops:
+    """Grey crops; one photo may have given several, or none."""
+
+    pictures: np.ndarray  # (N, side, side) uint8
+    labels: np.ndarray  # (N,) whose photo it was cut from
+    splits: np.ndarray  # (N,) text: of that photo in the set
+    photos: int  # looked at
+    how: str  # what they are, in words
+
+
+def grey(dataset: FaceDataset, side: int, workspace: Path, kept_in: Path, check: Callable[[], None]) -> Crops:
+    """Return grey unaligned crops of the photos of all labelled people.
 
     They are kept in ``kept_in``, for several steps of one study look at the same.
 
     Args:
         dataset: The set.
-        rows: Shape (N,), face rows of it.
         side: Of a crop, in pixels.
         workspace: Where the set's parents are.
         kept_in: A folder to keep them in.
         check: Called every few photos; may raise to stop.
 
     Returns:
-        Crops, shape (N, side, side) uint8, and ``FROM_PHOTOS`` or, if the source is gone, ``FROM_FACES``.
+        Crops ``FROM_PHOTOS``; where the source is gone the set's own, ``FROM_FACES``, and where not everybody has
+        five of them, ``TOO_FEW``.
     """
-    key = hashlib.sha256(np.ascontiguousarray(rows, np.int64).tobytes()).hexdigest()[:12]
-    path = kept_in / f"grey-{side}-{key}.npz"
+    table = _photos(dataset)
+    key = hashlib.sha256(table[["photo", "label", "split"]].to_csv().encode()).hexdigest()[:12]
+    path = kept_in / f"every-box-{side}-{key}.npz"
     if path.exists():
         with np.load(path) as kept:
-            return kept["crops"], str(kept["how"])
+            return Crops(kept["pictures"], kept["labels"], kept["splits"], int(kept["photos"]), str(kept["how"]))
     try:
-        crops, how = _from_photos(dataset, rows, side, workspace, check), FROM_PHOTOS
+        crops = _from_photos(dataset, table, side, workspace, check)
+        if np.bincount(crops.labels, minlength=len(dataset.people)).min(initial=_ENOUGH) < _ENOUGH:
+            crops = _from_faces(dataset, side, TOO_FEW)
     except SourceError:  # the folder was moved, the zip deleted: an answer worth less than one with the photos, said so
-        crops, how = luminance(plain(np.asarray(dataset.faces[rows]), side)), FROM_FACES
+        crops = _from_faces(dataset, side, FROM_FACES)
     partial = path.with_name(f".{path.stem}.partial.npz")
-    np.savez(partial, crops=crops, how=np.array(how))
+    np.savez(partial, **{**vars(crops), "how": np.array(crops.how)})
     partial.replace(path)
-    return crops, how
+    return crops
 
 
 def luminance(faces: np.ndarray) -> np.ndarray:
@@ -56,46 +78,48 @@ def luminance(faces: np.ndarray) -> np.ndarray:
     return np.stack(found) if found else np.zeros(faces.shape[:3], np.uint8)
 
 
-def straight_crop(photo: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray | None:
-    """Return a photo's box in grey, scaled to a square whatever its shape, as the notebook does; None outside of it.
+def every_box(cascade: cv2.CascadeClassifier, photo: np.ndarray, side: int) -> list[np.ndarray]:
+    """Return each box found in a photo (H, W, 3) uint8 RGB, in grey, scaled to a square of ``side`` pixels.
 
-    Args:
-        photo: Shape (H, W, 3) uint8 RGB.
-        box: x, y, width and height in pixels of the photo.
-        side: Of the result, in pixels.
+    From left to right, for OpenCV's order depends on its threads.
     """
-    if not all(np.isfinite(box)):
-        return None
-    x, y, width, height = (round(value) for value in box)
-    cut = photo[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)]
-    if not cut.size:
-        return None
-    grey_cut = cv2.cvtColor(np.ascontiguousarray(cut), cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey_cut, (side, side), interpolation=cv2.INTER_LINEAR)
+    whole = cv2.cvtColor(np.ascontiguousarray(photo), cv2.COLOR_RGB2GRAY)
+    boxes = cascade.detectMultiScale(whole, _STEP, _VOTES, minSize=_LEAST)
+    cuts = (whole[y : y + height, x : x + width] for x, y, width, height in sorted(map(tuple, boxes)))
+    return [cv2.resize(cut, (side, side), interpolation=cv2.INTER_LINEAR) for cut in cuts]
 
 
-def _from_photos(
-    dataset: FaceDataset, rows: np.ndarray, side: int, workspace: Path, check: Callable[[], None]
-) -> np.ndarray:
-    table = dataset.crops.iloc[rows]
-    boxes = table[["box_x", "box_y", "box_w", "box_h"]].to_numpy(dtype=float)
+def _photos(dataset: FaceDataset) -> Any:
+    """Return the rows of the set's table that the notebook would have looked at."""
+    table = dataset.table
+    seen = table["split"].isin(_SPLITS) & (table["label"] >= 0) & ~table["status"].isin(_NOT_LOOKED_AT)
+    return table[seen].sort_values("photo")
+
+
+def _from_photos(dataset: FaceDataset, table: Any, side: int, workspace: Path, check: Callable[[], None]) -> Crops:
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + _CASCADE)  # type: ignore[attr-defined]
     reader = PhotoReader(dataset, workspace)
-    found = np.zeros((len(rows), side, side), np.uint8)
+    found: list[np.ndarray] = []
+    of: list[int] = []  # which row of the table each was cut from
     try:
         for place, photo in enumerate(table["photo"].tolist()):
             if place % _CHECKED_EVERY == 0:
                 check()
-            found[place] = _one(reader, photo, boxes[place], side, dataset, int(rows[place]))
+            try:
+                cuts = every_box(cascade, reader.read(photo), side)
+            except ImageError:  # the photo has gone bad since
+                continue
+            found += cuts
+            of += [place] * len(cuts)
     finally:
         reader.close()
-    return found
+    pictures = np.stack(found) if found else np.zeros((0, side, side), np.uint8)
+    labels, splits = (table[name].to_numpy()[of] for name in ("label", "split"))
+    return Crops(pictures, labels.astype(int), splits.astype(str), len(table), FROM_PHOTOS)
 
 
-def _one(reader: PhotoReader, photo: int, box: np.ndarray, side: int, dataset: FaceDataset, row: int) -> np.ndarray:
-    """Return one crop; the set's own where the detector found nothing, or the photo has gone bad since."""
-    try:
-        x, y, width, height = box.tolist()
-        cut = straight_crop(reader.read(photo), (x, y, width, height), side)
-    except ImageError:
-        cut = None
-    return luminance(plain(np.asarray(dataset.faces[row : row + 1]), side))[0] if cut is None else cut
+def _from_faces(dataset: FaceDataset, side: int, how: str) -> Crops:
+    rows = dataset.rows(*_SPLITS)
+    pictures = luminance(plain(np.asarray(dataset.faces[rows]), side))
+    splits = dataset.crops["split"].to_numpy()[rows].astype(str)
+    return Crops(pictures, dataset.labels(rows), splits, len(rows), how)

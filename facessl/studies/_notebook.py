@@ -138,6 +138,7 @@ def simclr(work: Work, choices: Choices, weights: Path | None, seed: int) -> dic
     Returns:
         epochs: A row each: loss (mean), last_loss (of the last batch: what the notebook prints), last_batch (its
             pictures), top1 and top3 of the projection's largest axes.
+        argmax_f1: Macro-F1 of the largest axis.
         argmax, top3, matched, linear: Accuracies at the end: of the largest axis; of the three largest; of the
             largest, each axis given to the person it fits best; of a linear layer on the backbone's features.
         report: scikit-learn's classification report of the largest axis, where there is an axis a person.
@@ -190,6 +191,7 @@ def _read(encoder: Encoder, work: Work) -> dict[str, Any]:
     answers = projections.argmax(axis=1)
     found: dict[str, Any] = {
         "chance": 1 / pictures.people, "photos": len(labels), "argmax": float(np.mean(answers == labels)),
+        "argmax_f1": metrics.macro_f1(labels, answers),
         "top3": metrics.top_k(projections, labels, (3,))[3],
         "matched": matched(answers, labels), "linear": _linear(encoder, work),
     }  # fmt: skip
@@ -219,7 +221,7 @@ def _linear(encoder: Encoder, work: Work) -> dict[str, Any]:
     return {"share": score.top1, "macro_f1": score.macro_f1}
 
 
-def classifier(work: Work, epochs: int, earlier: int, seed: int) -> dict[str, Any]:
+def classifier(work: Work, epochs: int, earlier: int, seed: int, weights: Path | None = None) -> dict[str, Any]:
     """Train the notebook's second model: called pre-trained, and begun from nothing.
 
     Args:
@@ -227,6 +229,7 @@ def classifier(work: Work, epochs: int, earlier: int, seed: int) -> dict[str, An
         epochs: Those that it logs.
         earlier: Epochs before: its cell was run again on a network that had been trained already.
         seed: Of the network's first weights.
+        weights: ImageNet weights to begin with, which it meant to; None: from nothing, as it did.
 
     Returns:
         epochs: A row each: loss, train_top1, top1, top3; epoch 1 is the first that it logs, those before are ≤ 0.
@@ -236,7 +239,7 @@ def classifier(work: Work, epochs: int, earlier: int, seed: int) -> dict[str, An
 
     torch.manual_seed(seed)
     pictures = work.pictures
-    backbone: Any = resnet18.build(resnet18.Options(), None)
+    backbone: Any = resnet18.build(resnet18.Options(), weights)
     network = nn.Sequential(backbone, nn.Linear(backbone.feature_dim, pictures.people)).to(work.compute.device.kind)
     optimizer = torch.optim.Adam(network.parameters(), lr=CLASSIFIER_RATE, weight_decay=CLASSIFIER_DECAY)
     labels = pictures.labels[pictures.judged]

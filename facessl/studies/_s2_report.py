@@ -5,8 +5,19 @@ from statistics import fmean
 from typing import Any
 
 from facessl import studying
-from facessl.studies._cells import FINE_TUNED, Row, curve, percent, plain_rows, test_row
+from facessl.studies._cells import (
+    FINE_TUNED,
+    Row,
+    accuracy,
+    curve,
+    percent,
+    plain_rows,
+    reached,
+    said,
+    test_row,
+)
 from facessl.studies._epochs import Race, Ratio, over_seeds, race
+from facessl.studies._seeds import Estimate, estimate, told_apart
 from facessl.studying import Chart, Done, Table
 
 _WAYS = {"pretrained": "TinyVGG, pseudo-labels first", "nothing": "TinyVGG from nothing"}
@@ -37,14 +48,16 @@ def race_table(done: Mapping[str, Done]) -> list[Table]:
     rows: list[Row] = []
     for number, one in found.items():
         recipe = _recipe(done[f"nothing-{number}"])
+        photos = int(curve(done[f"nothing-{number}"], "val_photos")[1][0])
         never = f"not within {one.watched}"
         rows.append(dict(zip(columns, (
-            recipe["seed"], one.best, one.supervised,
+            recipe["seed"], accuracy(one.best, photos, "val", f"{FINE_TUNED}, in its best epoch"), one.supervised,
             never if one.pretrained is None else one.pretrained, "censored" if one.ratio is None else one.ratio,
         ), strict=True)))  # fmt: skip
     note = (
         "Epochs of learning names until validation accuracy is what the supervised network of the same seed reaches at "
-        "best. A seed that never gets there is censored: it counts as slower than all others, and gets no number."
+        "best. A seed that never gets there is censored: it counts as slower than all others, and gets no number. The "
+        "best of many epochs flatters, and the plain methods have no epochs, so they stand in the next table alone."
     )
     return [Table(title="Epochs until the supervised model's best", note=note, columns=columns, rows=rows)]
 
@@ -57,8 +70,8 @@ def on_test(done: Mapping[str, Done]) -> list[Table]:
         return []
     first = next(one for way in (*_WAYS, *_TRANSFER) for one in ([done[way]] if way in done else _of(done, way)))
     note = (
-        "On test, once per run, at its end. TinyVGG: the mean over seeds with the t-interval of that mean, or with one "
-        "seed the Wilson interval; it says how much training varies, and not how much another test split would."
+        "On test, once per run, at its end. TinyVGG: the mean over seeds, with a 95 % interval of seeds (Student's t) "
+        "and test photos (Wilson's) together; of one seed, and of the others, Wilson's."
     )
     return [Table(title="What each way reaches", note=note, columns=["model", "top-1", "top-3", "top-5", "macro-F1"],
                   rows=[*rows, *plain_rows(first)])]  # fmt: skip
@@ -75,18 +88,13 @@ def _over_seeds(name: str, runs: Sequence[Done]) -> Row | None:
     for k in (1, 3, 5):
         shares = [one.result["metrics"][f"top{k}"] for one in runs]
         if None not in shares:
-            how = f"{FINE_TUNED}, mean of {len(runs)} seeds"
-            row[f"top-{k}"] = studying.accuracy(fmean(shares), t_interval(shares), photos=photos, split="test", how=how)
+            row[f"top-{k}"] = _cell(estimate(shares, photos))
     return row
 
 
-def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return Student's 95 % interval of the mean of two or more shares, kept within 0-1."""
-    from scipy import stats
-
-    mean, error = fmean(values), float(stats.sem(values))
-    half = error * float(stats.t.ppf(0.975, len(values) - 1))
-    return max(0.0, mean - half), min(1.0, mean + half)
+def _cell(found: Estimate) -> dict[str, Any]:
+    how = f"{FINE_TUNED}, {found.basis}"
+    return studying.accuracy(found.mean, (found.low, found.high), photos=found.photos, split="test", how=how)
 
 
 def cluster_table(done: Mapping[str, Done]) -> list[Table]:
@@ -94,18 +102,25 @@ def cluster_table(done: Mapping[str, Done]) -> list[Table]:
     if "clusters" not in done:
         return []
     found = done["clusters"].result
-    columns = ["compared with", "NMI", "NMI by chance", "ARI", "AMI"]
+    columns = ["compared with", "AMI", "95 % interval of AMI", "NMI", "NMI by chance", "ARI"]
     compared = {"people": f"people ({found['persons']:,})", "light": "light (thirds of brightness)"}
     rows = [
-        dict(zip(columns, (name, one["nmi"], one["nmi_by_chance"], one["ari"], one["ami"]), strict=True))
+        dict(zip(columns, (
+            name, one["ami"], _ends(one.get("ami_interval")), one["nmi"], one["nmi_by_chance"], one["ari"],
+        ), strict=True))
         for key, name in compared.items() if (one := found[key])
     ]  # fmt: skip
     note = (
         f"{found['clusters']} groups that K-means makes of the pixels of {found['faces']:,} unlabelled and train "
         f"faces; compared on the {found['named']:,} whose photos came with a name (all of them, if none did). ARI and "
-        "AMI are 0 by chance, NMI is not: many people with few photos raise it."
+        "AMI are 0 by chance, NMI is not: many people with few photos raise it. The 95 % interval of AMI is of drawing "
+        "half of the faces again and again."
     )
     return [Table(title="Do pixel clusters find people, or light?", note=note, columns=columns, rows=rows)]
+
+
+def _ends(interval: Sequence[float] | None) -> str:
+    return "not known" if interval is None else f"{interval[0]:z.2f} – {interval[1]:z.2f}"
 
 
 def charts(done: Mapping[str, Done]) -> list[Chart]:
@@ -113,14 +128,14 @@ def charts(done: Mapping[str, Done]) -> list[Chart]:
     groups = {name: _of(done, way) for way, name in _WAYS.items()}
     groups |= {name: [done[key]] for key, name in _TRANSFER.items() if key in done}
     lines = []
-    for field, said in (("val_top1", "accuracy"), ("val_loss", "loss")):
+    for field, what in (("val_top1", "accuracy"), ("val_loss", "loss")):
         for name, runs in groups.items():
-            if line := _line(f"{name}: {said}", [curve(one, field) for one in runs]):
-                lines.append(line)
+            if line := _line(f"{name}: {what}", [curve(one, field) for one in runs]):
+                lines.append({**line, "right": True} if field == "val_loss" else line)
     if not lines:
         return []
-    title = "Accuracy (a share, to 1) and loss on val while names are learnt"
-    return [Chart(title=title, kind="lines", x_title="epoch", y_title="share right, and loss", lines=lines)]
+    title = "Accuracy (left) and loss (right, dashed) on val while names are learnt"
+    return [Chart(title=title, kind="lines", x_title="epoch", y_title="share right", right_title="loss", lines=lines)]
 
 
 def _line(name: str, curves: Sequence[tuple[list[int], list[float]]]) -> dict[str, Any] | None:
@@ -140,8 +155,11 @@ def _line(name: str, curves: Sequence[tuple[list[int], list[float]]]) -> dict[st
 def sentences(pretext_epochs: int, done: Mapping[str, Done]) -> list[str]:
     """Return the answer in words: half the epochs or not, similar accuracy or not, transfer, people or light."""
     found = races(done)
-    said = _claim(over_seeds(list(found.values()))) + _with_pretext(pretext_epochs, found) if found else []
-    return [*said, *_similar(done), *_transfer(done), *_light(done)]
+    claim = _claim(over_seeds(list(found.values()))) + _with_pretext(pretext_epochs, found) if found else []
+    return [*claim, *_similar(done), *_transfer(done), *_light(done)]
+
+
+_ENOUGH = 5  # seeds
 
 
 def _claim(ratio: Ratio) -> list[str]:
@@ -153,17 +171,21 @@ def _claim(ratio: Ratio) -> list[str]:
     if ratio.median is None:
         return [f"“Half the epochs” cannot be upheld: over {seeds} there is no median ratio of epochs.{never}"]
     low, high = (f"{bound:.2f}" if bound is not None else "open" for bound in (ratio.low, ratio.high))
-    few = "" if ratio.seeds >= 5 else " Fewer than five seeds say little."
-    if ratio.high is not None and ratio.high <= 0.5:
+    little = " One seed has no interval." if ratio.seeds == 1 else " Fewer than five seeds say little."
+    few = "" if ratio.seeds >= _ENOUGH else little
+    if ratio.seeds < _ENOUGH:  # an interval of less than 90 % coverage decides nothing
+        verdict = "“Half the epochs” is not decided"
+    elif ratio.high is not None and ratio.high <= 0.5:
         verdict = "“Half the epochs” holds"
     elif ratio.low is not None and ratio.low > 0.5:
         verdict = "“Half the epochs” does not hold"
     else:
         verdict = "“Half the epochs” is not decided"
+    interval = f"; {low} – {high}, an interval of {percent(ratio.coverage)} coverage" if ratio.seeds > 1 else ""
     return [
         f"{verdict}: with pseudo-labels first, TinyVGG needs {ratio.median:.2f} times the epochs of TinyVGG from "
-        f"nothing to reach that one's best validation accuracy (median over {seeds}; {low} – {high}, an interval of "
-        f"{percent(ratio.coverage)} coverage).{never}{few}"
+        f"nothing to reach that one's best validation accuracy "
+        f"({'median over ' if ratio.seeds > 1 else ''}{seeds}{interval}).{never}{few}"
     ]
 
 
@@ -176,37 +198,64 @@ def _with_pretext(pretext_epochs: int, found: Mapping[int, Race]) -> list[str]:
     ])  # fmt: skip
     if whole.median is None:
         return []
-    return [f"The pretext's own {pretext_epochs} epochs counted, it is {whole.median:.2f} times."]
+    own = "epoch" if pretext_epochs == 1 else f"{pretext_epochs} epochs"
+    return [f"The pretext's own {own} counted, it is {whole.median:.2f} times."]
 
 
 def _similar(done: Mapping[str, Done]) -> list[str]:
-    pretrained, nothing = (_of(done, way) for way in ("pretrained", "nothing"))
-    if not pretrained or not nothing:
+    ways = {way: _by_seed(done, way) for way in ("pretrained", "nothing")}
+    if not all(ways.values()):
         return []
-    first, second = (fmean(one.result["metrics"]["top1"] for one in runs) for runs in (pretrained, nothing))
-    photos = nothing[0].result["metrics"]["photos"]
-    return [f"“Similar accuracy”: {percent(first)} with pseudo-labels first, {percent(second)} from nothing, of "
-            f"{photos:,} test photos."]  # fmt: skip
+    first, second = (_cell(_top1(runs)) for runs in ways.values())
+    verdict = told_apart(ways["pretrained"], ways["nothing"])
+    return [f"“Similar accuracy”: {said(first)} with pseudo-labels first, {said(second)} from nothing, of "
+            f"{first['photos']:,} test photos: the first is {verdict}."]  # fmt: skip
 
 
 def _transfer(done: Mapping[str, Done]) -> list[str]:
-    there = {key: percent(done[key].result["metrics"]["top1"]) for key in _TRANSFER if key in done}
-    if len(there) < len(_TRANSFER):
+    """Return what transfer reaches, and how that compares with TinyVGG of the same seed."""
+    cells = {key: cell for key in _TRANSFER if key in done and (cell := reached(done[key])) is not None}
+    nothing = {0: done["nothing-0"]} if "nothing-0" in done else {}
+    if len(cells) < len(_TRANSFER) or not nothing:
         return []
-    return [f"“Transfer did poorly”: EfficientNet reaches {there['transfer-frozen']} with its ImageNet weights left as "
-            f"they are, which is what S2 called transfer, and {there['transfer-tuned']} fine-tuned."]  # fmt: skip
+    frozen, tuned = (
+        f"{said(cells[key])} {how} ({told_apart({0: done[key]}, nothing)})"
+        for key, how in (
+            ("transfer-frozen", "with its ImageNet weights left as they are, which is what S2 called transfer"),
+            ("transfer-tuned", "fine-tuned"),
+        )
+    )
+    return [
+        f"“Transfer did poorly”: beside TinyVGG from nothing, {said(_cell(_top1(nothing)))} of the same test photos, "
+        f"EfficientNet reaches {frozen}, and {tuned}."
+    ]
 
 
 def _light(done: Mapping[str, Done]) -> list[str]:
     if "clusters" not in done or done["clusters"].result["people"] is None:
         return []
-    people, light = done["clusters"].result["people"], done["clusters"].result["light"]
-    verdict = "light more than people" if light["ami"] > people["ami"] else "people more than light"
+    found = done["clusters"].result
+    people, light, gap = found["people"], found["light"], found.get("gap")  # of light over people, in AMI
+    if gap is None or gap[0] <= 0 <= gap[1]:
+        verdict = "Whether K-means on pixels finds light or people is not decided"
+    else:
+        verdict = f"K-means on pixels finds {'light more than people' if gap[0] > 0 else 'people more than light'}"
+    beyond = "" if gap is None else f", light's being larger by {gap[0]:z.2f} to {gap[1]:z.2f}"
     return [
-        f"K-means on pixels finds {verdict}: with people its groups share NMI {people['nmi']:.2f} (shuffled "
-        f"{people['nmi_by_chance']:.2f}) and ARI {people['ari']:.2f}, with brightness {light['nmi']:.2f} (shuffled "
-        f"{light['nmi_by_chance']:.2f}) and {light['ari']:.2f}."
+        f"{verdict}: beyond chance its groups agree with people by AMI {people['ami']:z.2f} "
+        f"({_ends(people.get('ami_interval'))}), with brightness by {light['ami']:z.2f} "
+        f"({_ends(light.get('ami_interval'))}){beyond}; NMI is {people['nmi']:z.2f} (shuffled "
+        f"{people['nmi_by_chance']:z.2f}) and {light['nmi']:z.2f} (shuffled {light['nmi_by_chance']:z.2f})."
     ]
+
+
+def _top1(runs: Mapping[int, Done]) -> Estimate:
+    figures = [one.result["metrics"] for one in runs.values()]
+    return estimate([each["top1"] for each in figures], figures[0]["photos"])
+
+
+def _by_seed(done: Mapping[str, Done], way: str) -> dict[int, Done]:
+    return {number: done[f"{way}-{number}"] for number in _seeds(done, way)}
 
 
 def _of(done: Mapping[str, Done], way: str) -> list[Done]:

@@ -1,13 +1,18 @@
 """What several seeds say together: a mean with its interval, and whether one thing beats another."""
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from facessl.metrics import wilson_interval
-from facessl.significance import ALPHA, mcnemar
+from facessl.significance import mcnemar
 from facessl.studying import Done
+
+_Z = 1.96  # of 95 %, as in Wilson's interval
 
 
 class Estimate(NamedTuple):
@@ -19,9 +24,18 @@ class Estimate(NamedTuple):
     photos: int  # each seed was judged on
     seeds: int
 
+    @property
+    def basis(self) -> str:
+        """Return in words what the interval is of, for how an accuracy was measured."""
+        return f"mean of {self.seeds} seeds, interval over seeds and photos" if self.seeds > 1 else "one seed"
+
 
 def estimate(shares: Sequence[float], photos: int) -> Estimate:
-    """Return the mean over seeds with Student's 95 % interval, cut to 0-1; of one seed Wilson's over its photos.
+    """Return the mean over seeds, all judged on the same photos, with its 95 % interval, cut to 0-1.
+
+    Other seeds and other photos would both have given another figure, and neither knows of the other, so the squares
+    of their half widths add up: Student's over the seeds, Wilson's over the photos. It is never narrower than Wilson's:
+    seeds that agree say nothing of other photos. Of one seed it is Wilson's alone.
 
     Raises:
         ValueError: There is no seed.
@@ -29,46 +43,63 @@ def estimate(shares: Sequence[float], photos: int) -> Estimate:
     if not len(shares):
         raise ValueError("an estimate needs the result of a seed or more")
     mean = float(np.mean(shares))
-    if len(shares) == 1:
-        return Estimate(mean, *wilson_interval(round(mean * photos), photos), photos, 1)
-    half = _half_width(np.asarray(shares))
-    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), photos, len(shares))
+    # A mean may lie between two counts of photos; each end is that of the count further out.
+    right = mean * photos
+    low = wilson_interval(max(0, math.floor(right + 1e-6)), photos)[0]
+    high = wilson_interval(min(photos, math.ceil(right - 1e-6)), photos)[1]
+    if len(shares) > 1:
+        half = _half_width(np.asarray(shares))
+        low, high = mean - math.hypot(half, mean - low), mean + math.hypot(half, high - mean)
+    return Estimate(mean, max(0.0, low), min(1.0, high), photos, len(shares))
 
 
 def beats(first: Mapping[int, Done], second: Mapping[int, Done]) -> int:
     """Return 1 if the first fine-tunings are really better than the second, -1 if worse, 0 if that may be chance.
 
-    Of several seeds, the 95 % interval of the differences, seed by seed, leaves 0 out; of one, McNemar's test does.
-    Seeds that only one of the two has do not count; 0 where they share none.
+    Both have to say so: the 95 % interval of the gain, of seeds and photos together as in ``estimate``, leaves 0 out;
+    and McNemar's test, in which a photo counts for whoever names it right with more of the seeds, is below 5 %: where
+    few photos differ, the interval alone is too sure. Of one seed McNemar's test decides alone. Seeds that only one of
+    the two has do not count; 0 where they share none, or where their answers are not there.
     """
-    seeds = sorted(first.keys() & second.keys())
+    seeds = [seed for seed in sorted(first.keys() & second.keys()) if first[seed].run and second[seed].run]
     if not seeds:
         return 0
-    gains = np.array([_top1(first[seed]) - _top1(second[seed]) for seed in seeds])
-    if len(seeds) > 1:
-        mean, half = float(gains.mean()), _half_width(gains)
-        return int(mean - half > 0) - int(mean + half < 0)
-    if first[seeds[0]].run is None or second[seeds[0]].run is None:
+    gains = np.stack([right_of(first[seed]).astype(float) - right_of(second[seed]) for seed in seeds])  # (S, N)
+    by_photo = gains.mean(axis=0)
+    if not mcnemar(by_photo > 0, by_photo < 0).real:
         return 0
-    real = mcnemar(_right(first[seeds[0]]), _right(second[seeds[0]])).p < ALPHA
-    return int(np.sign(gains[0])) if real else 0
+    mean = float(by_photo.mean())
+    half = 0.0
+    if len(seeds) > 1:
+        half = math.hypot(_half_width(gains.mean(axis=1)), _Z * float(by_photo.std(ddof=1)) / math.sqrt(len(by_photo)))
+    return int(mean > half) - int(-mean > half)
 
 
-def _top1(done: Done) -> float:
-    return float(done.result["metrics"]["top1"])
+def told_apart(first: Mapping[int, Done], second: Mapping[int, Done]) -> str:
+    """Return how two ways compare, as the end of a sentence about the first, with how many seeds that rests on."""
+    verdict = {1: "better by more than chance", -1: "worse by more than chance", 0: "different by no more than chance"}
+    shared = len(first.keys() & second.keys())
+    return f"{verdict[beats(first, second)]}, {f'{shared} seeds each' if shared != 1 else 'one seed each'}"
 
 
-def _right(done: Done) -> np.ndarray:
-    """Return which test faces a fine-tuning named right, in the order of the faces."""
+def right_of(done: Done) -> np.ndarray:
+    """Return which test faces a fine-tuning named right, in the order of the faces, shape (N,) bool."""
+    assert done.run is not None
+    path = done.run.path / "predictions.parquet"
+    return _right(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)  # a report is written after each step, and reads those of all before
+def _right(path: Path, changed: int) -> np.ndarray:
     import pandas as pd
 
-    assert done.run is not None
-    table = pd.read_parquet(done.run.path / "predictions.parquet").sort_values("face")
+    table = pd.read_parquet(path, columns=["face", "predicted", "label"]).sort_values("face")
     right: np.ndarray = (table["predicted"] == table["label"]).to_numpy()
     return right
 
 
 def _half_width(values: np.ndarray) -> float:
+    """Return half of Student's 95 % interval of the mean of two values or more."""
     from scipy.stats import t
 
     return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))

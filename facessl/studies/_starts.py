@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from facessl import registry, runs
+from facessl import methods, registry, runs
 from facessl.errors import RecipeError, RunError
 from facessl.run import Run
 from facessl.studies._cells import missing_weights
@@ -20,9 +20,13 @@ class Start:
     missing: str = ""  # why it cannot be had here, and what to do
 
 
+ALL = "all"  # each method that learns without names
+
+
 def words(text: str) -> list[str]:
-    """Return the words of a list with commas, each once."""
-    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    """Return the words of a list with commas, each once; ``all`` as the methods that learn without names."""
+    given = [word.strip() for word in text.split(",") if word.strip()]
+    return list(dict.fromkeys(name for word in given for name in (methods.nameless() if word == ALL else [word])))
 
 
 def read(text: str, backbone: str, workspace: Path, *, nameless: bool = True) -> list[Start]:
@@ -42,7 +46,7 @@ def _start(word: str, backbone: str, workspace: Path, *, nameless: bool) -> Star
     method = word.replace("-", "_")
     if method in registry.names("methods"):
         plugin = registry.load("methods", method)
-        if nameless and getattr(plugin, "NEEDS_NAMES", False):
+        if nameless and methods.needs_names(method):
             raise RecipeError(f"{plugin.TITLE} learns from all names, so it is no start for few of them; leave it out.")
         return Start(method, "method", plugin.TITLE)
     return _of_run(word, workspace, nameless=nameless)
@@ -54,7 +58,7 @@ def _of_run(word: str, workspace: Path, *, nameless: bool) -> Start:
     except RunError as error:
         known = ", ".join(registry.names("methods"))
         raise RecipeError(
-            f"{word!r} is no start: name nothing, imagenet, a method ({known}) or a run. {error}"
+            f"{word!r} is no start: name nothing, imagenet, all, a method ({known}) or a run. {error}"
         ) from error
     if not (run.path / "model.json").exists():
         raise RecipeError(f"{run.id} has no trained model; choose a finished pre-training.")
@@ -68,7 +72,7 @@ def _learnt_from_names(run: Run, workspace: Path) -> Run | None:
     recipe: dict[str, Any] = run.config["recipe"]
     if run.kind == "finetune":
         return run
-    if run.kind == "pretrain" and getattr(registry.load("methods", recipe["method"]), "NEEDS_NAMES", False):
+    if run.kind == "pretrain" and methods.needs_names(recipe["method"]):
         return run
     init = recipe.get("init", "scratch")
     there = init not in ("scratch", "imagenet") and (workspace / "runs" / init / "config.json").is_file()

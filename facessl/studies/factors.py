@@ -1,6 +1,6 @@
 """What does the embedding know? Who it is, or pose, light, expression and hair, read out of generated faces."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,10 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "hair colour": ("hair_red", "hair_green", "hair_blue"),
     "hair volume": ("hair_volume",),
 }
+# What a table's narrow columns call them is no part of a sentence.
+_IN_WORDS = {"light, side": "the side of the light", "light, height": "the height of the light"}
 _PLAIN = {"pixels": "pixels", "pixels-whitened": "PCA-whitened pixels", "untrained": "untrained network"}
+_PLAIN_ROWS = "plain methods"  # the step that judges them
 _SPLITS = ("train", "val", "test")
 
 
@@ -45,7 +48,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: str = Field(
-        "simclr", description="What is asked besides pixels, with commas: methods that pre-train here, runs, imagenet."
+        _starts.ALL,
+        description="What is asked besides pixels, with commas: all (each method that learns without names), single "
+        "methods, which pre-train here, runs, imagenet.",
     )
     backbone: str = Field("resnet18", description="The network; an existing run brings its own.")
     image_size: int = Field(64, ge=32, le=512, description="Side of a face in pixels; an existing run brings its own.")
@@ -60,13 +65,15 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     """Return the pre-trainings, then one reading for each model.
 
     Raises:
-        DatasetError: Nobody recorded the factors of these faces. RecipeError: A model is none.
+        DatasetError: Nobody recorded the factors of these faces, or there is nobody to tell apart.
+        RecipeError: A model is none.
     """
     if dataset.info["recipe"]["source"] != "synthetic":
         raise DatasetError(
             f"{dataset.name} is made of real photos, whose pose, light and hair nobody recorded; prepare a set of "
             "generated faces (source synthetic) and ask there."
         )
+    dataset.check_people()
     network = {"backbone": options.backbone, "image_size": options.image_size, "batch_size": options.batch_size}
     machine = {"device": options.device, "threads": options.threads, "seed": options.seed}
     made = [
@@ -75,11 +82,14 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
         })
         for start in _starts.read(options.models, options.backbone, workspace, nameless=False) if start.kind == "method"
     ]  # fmt: skip
-    readings = [Step(name, "inside", {"model": name}) for name in _PLAIN]
+    # As they are, not the mean with their mirror image: a later study uses again what was read alike.
+    alike = {"mirror": False}
+    readings = [Step(name, "inside", {"model": name, **alike}) for name in _PLAIN]
+    readings.append(Step(_PLAIN_ROWS, "inside", {}))
     for start in _starts.read(options.models, options.backbone, workspace, nameless=False):
         if start.kind != "nothing":  # which is the untrained network
             model = f"@pretrain {start.word}" if start.kind == "method" else start.word
-            readings.append(Step(start.word, "inside", {"model": model}, start.missing))
+            readings.append(Step(start.word, "inside", {"model": model, **alike}, start.missing))
     return [*made, *readings]
 
 
@@ -91,8 +101,6 @@ def inside(
     Raises:
         DatasetError: The faces have no recorded factors, or there are too few.
     """
-    from facessl import models
-
     rows = dataset.rows(*_SPLITS)
     crops = dataset.crops.iloc[rows]
     columns = [f"factor_{name}" for names in FACTORS.values() for name in names]
@@ -104,13 +112,54 @@ def inside(
     fitted = (crops["split"] == "train").to_numpy()[known]
     if len(np.unique(labels)) < 2 or not fitted.any() or fitted.all():
         raise DatasetError(f"{dataset.name} has too few people or test faces for this; prepare a larger set.")
-    model = models.Model(settings["model"], options.backbone, options.image_size, options.seed, options.device)
-    vectors = models.embed(
-        model, dataset.faces[rows], workspace,
-        fitted_on=lambda: dataset.faces[dataset.rows("unlabelled", "train")], progress=lambda _: run.check_stop(),
-    )  # fmt: skip
+    if key == _PLAIN_ROWS:
+        return {"plain": _plain_rows(dataset, rows, labels, fitted, options.seed, options.image_size)}
+    vectors = _vectors(settings["model"], dataset, rows, options, workspace, run.check_stop)
     found = read_out(vectors, targets, labels, fitted, seed=options.seed, check=run.check_stop)
     return {"person": _person(vectors, labels, fitted), "factors": _by_factor([vars(each) for each in found])}
+
+
+def _vectors(
+    name: str, dataset: FaceDataset, rows: np.ndarray, options: Options, workspace: Path, check: Callable[[], None]
+) -> np.ndarray:
+    """Return a model's vectors of face rows, (N, D), of each face as it is.
+
+    An embedding is usually the mean of a face and its mirror image, which has lost what a mirror turns round whatever
+    the network knows, and pixels are no such mean. So here networks are read without; their whitening, which was
+    fitted on means, is fitted again on this set's nameless faces.
+    """
+    from facessl import models, whitening
+
+    model = models.Model(name, options.backbone, options.image_size, options.seed, options.device)
+    faces, known = dataset.faces[rows], dataset.rows("unlabelled", "train")
+    if name in ("pixels", "pixels-whitened"):
+        return models.embed(model, faces, workspace, fitted_on=lambda: dataset.faces[known], progress=lambda _: check())
+    network = models.encoder(model, workspace)
+    network.mirror = False
+    of_no_run = name in ("untrained", "imagenet")
+    own = network.whitening
+    directions = models.default("whiten") if of_no_run else 0 if own is None else len(own.matrix)
+    if directions:
+        drawn = np.sort(np.random.default_rng(options.seed).permutation(known)[: whitening.FACES])
+        network.whitening = whitening.of_embeddings(network.descriptors(dataset.faces[drawn]), directions)
+    return network.embed(faces, lambda _: check())
+
+
+def _plain_rows(
+    dataset: FaceDataset, rows: np.ndarray, labels: np.ndarray, fitted: np.ndarray, seed: int, side: int
+) -> list[dict[str, Any]]:
+    """Return how many faces the plain methods name right, fitted on and asked about the same faces as the others."""
+    from facessl import baselines
+
+    near, far = rows[fitted], rows[~fitted]
+    scores = baselines.score(
+        dataset.faces[near], labels[fitted], dataset.faces[far], labels[~fitted], seed=seed, side=side,
+        nameless=dataset.faces[dataset.rows("unlabelled", "train")],
+    )  # fmt: skip
+    return [
+        {"name": one.name, "top1": one.top1, "low": one.low, "high": one.high, "photos": one.photos,
+         "macro_f1": one.macro_f1} for one in scores
+    ]  # fmt: skip
 
 
 def _person(vectors: np.ndarray, labels: np.ndarray, fitted: np.ndarray) -> dict[str, Any]:
@@ -143,31 +192,36 @@ def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], wor
     titles = {**_PLAIN, **{start.word: start.title for start in _starts.read(
         options.models, options.backbone, workspace, nameless=False
     )}}  # fmt: skip
-    read = {titles[key]: each.result for key, each in done.items() if each.run is None}
+    read = {titles[key]: each.result for key, each in done.items() if each.run is None and key != _PLAIN_ROWS}
+    plain = done[_PLAIN_ROWS].result["plain"] if _PLAIN_ROWS in done else []
     if not read:
         return Report(sentences=["No model is read yet."])
     columns = ["person", *FACTORS]
     heat = Chart(
         "What a straight line reads out (0: no better than chance, 1: everything)", "heat",
         x_title="", y_title="", x=columns, y=list(read), z=[_heat_row(result) for result in read.values()],
+        first=True,
     )  # fmt: skip
-    return Report([*_sentences(read)], [_table(read)], [heat])
+    return Report([*_sentences(read)], [_table(read, plain)], [heat])
 
 
 def _heat_row(result: Mapping[str, Any]) -> list[float | None]:
-    """Return shares of what there is to know; below chance counts as chance."""
+    """Return shares of what there is to know; what is worse than chance is below 0, as in the table."""
     person = result["person"]
-    known = [(person["accuracy"] - person["chance"]) / max(1 - person["chance"], 1e-9)]
+    known: list[float | None] = [(person["accuracy"] - person["chance"]) / max(1 - person["chance"], 1e-9)]
     known += [result["factors"][factor]["score"] for factor in FACTORS]
-    return [round(max(0.0, share), 3) for share in known]
+    return known
 
 
-def _table(read: Mapping[str, Mapping[str, Any]]) -> Table:
+def _table(read: Mapping[str, Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]) -> Table:
     note = (
         "Person: a linear layer fitted on the train faces names the val and test faces; chance is the most usual name "
         f"of train, right in {100 * next(iter(read.values()))['person']['chance']:.1f} %. Others: R² of a ridge "
         "regression fitted on train faces, judged on val and test faces of people it was not fitted on (five folds), "
-        "0 for always saying the mean; in brackets the 95 % interval, a bootstrap over people."
+        "0 for always saying the mean; in brackets the 95 % interval, a bootstrap over people. Networks are read of "
+        "each face as it is. Elsewhere an embedding is the mean of a face and its mirror image, which knows nothing of "
+        "yaw and the side of the light, whatever its network knows. The plain methods below name people and read "
+        "nothing else."
     )
     rows = []
     for model, result in read.items():
@@ -178,11 +232,21 @@ def _table(read: Mapping[str, Mapping[str, Any]]) -> Table:
         )  # fmt: skip
         scores = {factor: _with_interval(result["factors"][factor]) for factor in FACTORS}
         rows.append({"model": model, "person": cell, "macro-F1": person["macro_f1"], **scores})
+    rows += [
+        {
+            "model": one["name"],
+            "person": studying.accuracy(
+                one["top1"], (one["low"], one["high"]), photos=one["photos"], split="val and test", how="plain method"
+            ),
+            "macro-F1": one["macro_f1"],
+        }
+        for one in plain
+    ]
     return Table("What each knows", note, ["model", "person", "macro-F1", *FACTORS], rows)
 
 
 def _with_interval(score: Mapping[str, float]) -> str:
-    return f"{score['score']:.2f} ({score['low']:.2f} to {score['high']:.2f})"
+    return f"{score['score']:z.2f} ({score['low']:z.2f} to {score['high']:z.2f})"  # z: never -0.00
 
 
 def _sentences(read: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -203,7 +267,7 @@ def _sentences(read: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _beyond(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """Return of what the first knows more, their intervals lying apart."""
+    """Return of what the first knows more, in words, their intervals lying apart."""
     pairs = {"person": (first["person"], second["person"])}
     pairs |= {factor: (first["factors"][factor], second["factors"][factor]) for factor in FACTORS}
-    return [name for name, (one, other) in pairs.items() if one["low"] > other["high"]]
+    return [_IN_WORDS.get(name, name) for name, (one, other) in pairs.items() if one["low"] > other["high"]]

@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from facessl.dataset import FaceDataset
-from facessl.errors import DatasetError
 from facessl.recipes import MAX_SEED, Device
 from facessl.studies import _labels, _starts
 from facessl.studies._labels import Line
@@ -28,7 +27,8 @@ class Options(BaseModel):
 
     starts: str = Field(
         "nothing, simclr, imagenet",
-        description="Where learning starts, with commas: nothing, imagenet, methods that pre-train here, ids of runs.",
+        description="Where learning starts, with commas: nothing, imagenet, methods that pre-train here (all: each "
+        "that learns without names), ids of runs.",
     )
     shares: str = Field(
         "1, 5, 10, 25, 50, 100", description="Shares of each person's train labels in per cent, at least one photo."
@@ -87,8 +87,7 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     Raises:
         DatasetError: There is nobody to tell apart. RecipeError: A start is none, or has seen the names.
     """
-    if len(dataset.people) < 2:
-        raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
+    dataset.check_people()
     starts = _starts.read(options.starts, options.backbone, workspace)
     network = {"backbone": options.backbone, "image_size": options.image_size}
     machine = {"batch_size": options.batch_size, "device": options.device, "threads": options.threads}

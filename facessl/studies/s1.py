@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from facessl.dataset import FaceDataset
 from facessl.errors import DatasetError
-from facessl.recipes import MAX_SEED
+from facessl.recipes import MAX_SEED, Device
 from facessl.run import Run
 from facessl.studies import _s1_report as report
 from facessl.studies import _why as why
@@ -37,23 +37,33 @@ class Options(BaseModel):
         20, ge=1, le=10_000, description="Epochs of SimCLR done right: it learns more slowly than with names."
     )
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step of what is done right; S1 took 64.")
-    stem: Literal["imagenet", "medium", "small"] = Field(
-        "imagenet", description="First layers of ResNet18 done right: small pictures want a medium or small stem."
+    stem: Literal["auto", "imagenet", "medium", "small"] = Field(
+        "auto", description="First layers of ResNet18 done right; auto: medium for pictures of less than 96 pixels."
     )
     rerun: bool = Field(
         True, description="Train S1's classifier for as many epochs before those it logs: its cell was run twice."
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
+    device: Device = Field("auto", description="Where to compute.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
 
 
 def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
-    """Return S1's two trainings, the same with one mistake less each, and our trainings."""
-    inside = [Step(key, "inside", {"what": key}) for key in ("notebook", "notebook-classifier")]
-    inside += [Step(f"why-{name}", "inside", {"what": name}) for name in why.CHANGES if name != "notebook"]
+    """Return S1's two trainings, the same with one mistake less each, and our trainings.
+
+    Raises:
+        DatasetError: There is nobody to tell apart.
+    """
+    dataset.check_people()
+    missing = missing_weights("resnet18", workspace)
+    # What decides a result besides the study's own settings: a later study uses again what was done alike.
+    began = {"crops": "every box", "weights": "none" if missing else "imagenet"}
+    names = ["notebook", "notebook-classifier", *(f"why-{name}" for name in why.CHANGES if name != "notebook")]
+    inside = [Step(key, "inside", {"what": key.removeprefix("why-"), **began}) for key in names]
+    inside.append(Step(why.TRANSFER, "inside", {"what": why.TRANSFER, **began}, missing))
     shared = {
         "backbone": "resnet18", "stem": options.stem, "image_size": options.image_size,
-        "batch_size": options.batch_size, "seed": options.seed, "threads": options.threads,
+        "batch_size": options.batch_size, "seed": options.seed, "device": options.device, "threads": options.threads,
     }  # fmt: skip
     pretrain = Step("simclr", "pretrain", {**shared, "method": "simclr", "epochs": options.pretrain_epochs})
     tuned = {**shared, "mode": "finetune", "epochs": options.epochs}
@@ -63,7 +73,6 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
         Step("simclr-tuned", "finetune", {**tuned, "init": "@simclr"}),
         Step("nothing", "finetune", {**tuned, "init": "scratch"}),
     ]
-    missing = missing_weights("resnet18", workspace)
     imagenet = {"init": "imagenet", "stem": "imagenet"}
     transfer = [
         Step("imagenet-linear", "finetune", {**frozen, **imagenet}, missing),
@@ -89,13 +98,14 @@ def inside(
     what = str(settings["what"])
     change = why.CHANGES.get(what, why.CHANGES["notebook"])  # the notebook's classifier saw what its SimCLR saw
     pictures, told = _pictures(change, dataset, options, run, workspace)
-    rng, compute = np.random.default_rng(options.seed), devices.compute("auto", "fp32", options.threads)
+    rng, compute = np.random.default_rng(options.seed), devices.compute(options.device, "fp32", options.threads)
     work = notebook.Work(pictures, compute, run.check_stop, rng)
-    if what == "notebook-classifier":
-        earlier = options.epochs if options.rerun else 0
-        made = notebook.classifier(work, options.epochs, earlier, options.seed)
-        return {**made, **told, "start": "nothing", "earlier": earlier}
     weights = notebook.imagenet_file(workspace)
+    if what in ("notebook-classifier", why.TRANSFER):
+        earlier = options.epochs if options.rerun else 0
+        borrowed = weights if what == why.TRANSFER else None  # it said pretrained=False
+        made = notebook.classifier(work, options.epochs, earlier, options.seed, borrowed)
+        return {**made, **told, "start": "nothing" if borrowed is None else "ImageNet weights", "earlier": earlier}
     choices = notebook.Choices(
         views=change.views, nt_xent=change.nt_xent, head=change.head, epochs=options.epochs if change.trained else 0
     )
@@ -110,23 +120,25 @@ def _pictures(
     from facessl import views
     from facessl.studies import _crops, _notebook
 
-    if len(dataset.people) < 2:
-        raise DatasetError(f"{dataset.name} has fewer than two named people, so there is nothing to tell apart.")
-    rows = dataset.rows("train", "val", "test")  # the notebook pools what had been split
-    labels = dataset.labels(rows)
     if change.aligned:
-        faces, crops = views.plain(np.asarray(dataset.faces[rows]), options.image_size), "aligned, in colour"
+        rows = dataset.rows("train", "val", "test")  # the notebook pools what had been split
+        faces, labels = views.plain(np.asarray(dataset.faces[rows]), options.image_size), dataset.labels(rows)
+        splits, told = (
+            dataset.crops["split"].to_numpy()[rows],
+            {"crops": "aligned, in colour", "photos_seen": len(rows)},
+        )
     else:
-        grey, crops = _crops.grey(dataset, rows, options.image_size, workspace, run.path, run.check_stop)
-        faces = np.broadcast_to(grey[..., None], (*grey.shape, 3))
+        grey = _crops.grey(dataset, options.image_size, workspace, run.path, run.check_stop)
+        faces, labels = np.broadcast_to(grey.pictures[..., None], (*grey.pictures.shape, 3)), grey.labels
+        splits, told = grey.splits, {"crops": grey.how, "photos_seen": grey.photos}
     if change.own_split:
-        learnt, judged = (np.flatnonzero(np.isin(rows, dataset.rows(part))) for part in ("train", "test"))
+        learnt, judged = (np.flatnonzero(splits == part) for part in ("train", "test"))
         if not len(judged):
             raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
     else:
         learnt, judged = _notebook.pooled_split(labels)
     pictures = _notebook.Pictures(faces, labels, learnt, judged, len(dataset.people))
-    return pictures, {"crops": crops, "split": "test" if change.own_split else why.POOLED}
+    return pictures, {**told, "faces_seen": len(labels), "split": "test" if change.own_split else why.POOLED}
 
 
 def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
@@ -137,9 +149,10 @@ def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], wor
         tables=[
             *report.by_epoch(done),
             *why.table(done),
+            *why.transfer_table(done),
             *report.on_test(done),
             *report.classification(dataset, done),
         ],
-        charts=[*why.chart(done), *report.charts(done)],
+        charts=[*why.chart(done), *why.transfer_chart(done), *report.charts(done)],
         missing=[*missing, *report.caveats(done)],
     )

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from facessl.dataset import FaceDataset
-from facessl.recipes import MAX_SEED
+from facessl.recipes import MAX_SEED, Device
 from facessl.run import Run
 from facessl.studies import _s2_report as report
 from facessl.studies._cells import missing_weights
@@ -34,13 +34,22 @@ class Options(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Of TinyVGG, in the pretext and with names.")
     label_fraction: float = Field(1.0, gt=0, le=1, description="Share of each person's train names that is used.")
     seed: int = Field(0, ge=0, le=MAX_SEED - 100, description="The first of the seeds.")
+    device: Device = Field("auto", description="Where to compute.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
 
 
 def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
-    """Return K-means against people, TinyVGG with and without a pretext for each seed, and EfficientNet's transfer."""
-    found = [Step("clusters", "inside", {})]
-    shared = {"image_size": options.image_size, "batch_size": options.batch_size, "threads": options.threads}
+    """Return K-means against people, TinyVGG with and without a pretext for each seed, and EfficientNet's transfer.
+
+    Raises:
+        DatasetError: There is nobody to tell apart.
+    """
+    dataset.check_people()
+    found = [Step("clusters", "inside", {"clusters": options.clusters, "intervals": "halves"})]
+    shared = {
+        "image_size": options.image_size, "batch_size": options.batch_size,
+        "device": options.device, "threads": options.threads,
+    }  # fmt: skip
     named = {**shared, "mode": "finetune", "epochs": options.epochs, "label_fraction": options.label_fraction}
     # At a constant rate, for under a schedule that runs out the last epochs are always the best.
     tiny = {"backbone": "tinyvgg", "learning_rate": options.learning_rate, "schedule": "constant"}
@@ -73,7 +82,7 @@ def inside(
     from facessl.studies import _clusters
 
     run.check_stop()
-    return _clusters.compare(dataset, options.clusters, options.seed)
+    return _clusters.compare(dataset, options.clusters, options.seed, run.check_stop)
 
 
 def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:

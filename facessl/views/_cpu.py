@@ -18,6 +18,8 @@ from facessl.views._parameters import (
     unchanged,
 )
 
+_RED, _GREEN, _BLUE = LUMA.tolist()
+
 
 def render(faces: np.ndarray, parameters: ViewParameters, size: int, *, threads: int = 1) -> np.ndarray:
     """Render views of each face on the CPU.
@@ -46,7 +48,7 @@ def render(faces: np.ndarray, parameters: ViewParameters, size: int, *, threads:
                 level = plan.levels[row]
                 if level not in shrunk:
                     shrunk[level] = _shrink(faces[number], level)
-                views[row] = plan.view(row, shrunk[level])
+                plan.render(row, shrunk[level], views[row])
 
     if threads <= 1 or len(faces) < 2 * threads:
         fill(range(len(faces)))
@@ -69,58 +71,68 @@ class _Plan:
     """What each view needs, worked out for all of them at once: numpy costs as much for one row as for a hundred."""
 
     def __init__(self, parameters: ViewParameters, side: int, size: int) -> None:
-        windows, self.levels = sampling(parameters, side, size)
-        self._size = size
-        self._warps = _warps(windows, self.levels, side, size)
-        self._lit = np.logical_or.reduce(np.concatenate([parameters.light, parameters.cast], axis=1) != 0, axis=1)
-        self._across, self._down = _light_planes(parameters, size)
-        self._matrices, self._mean_shares = colour_matrices(parameters)
-        self._scales = turns(parameters) <= CONTRAST
-        self._slots = [np.flatnonzero(changes).tolist() for changes in colour_changes(parameters)]
-        self._blurred = parameters.sigma > 0
-        self._reach = np.ceil(3 * parameters.sigma).astype(np.int64)
+        import cv2
+
+        self._cv2 = cv2
+        windows, levels = sampling(parameters, side, size)
+        self._size = (size, size)
+        # Plain lists: to pick one number out of an array costs more than some of the work that is done with it.
+        self.levels = levels.tolist()
+        self._warps = list(_warps(windows, levels, side, size))
+        lit = np.logical_or.reduce(np.concatenate([parameters.light, parameters.cast], axis=1) != 0, axis=1)
+        self._lit = lit.tolist()
+        if lit.any():
+            self._across, self._down = _light_planes(parameters, size)
+        self._matrices, mean_shares = colour_matrices(parameters)
+        self._factors, self._mean_shares = self._matrices[:, :, 0, 0].tolist(), mean_shares.tolist()
+        self._scales = (turns(parameters) <= CONTRAST).tolist()
+        self._slots = [
+            [slot for slot, changed in enumerate(row) if changed] for row in colour_changes(parameters).tolist()
+        ]
+        self._blurred = (parameters.sigma > 0).tolist()
+        self._reach = np.ceil(3 * parameters.sigma).astype(np.int64).tolist()
         self._weights = blur_weights(parameters.sigma)
 
-    def view(self, row: int, face: np.ndarray) -> np.ndarray:
-        """Return the view of a row, from the face shrunk to the row's level."""
-        import cv2
-
+    def render(self, row: int, face: np.ndarray, view: np.ndarray) -> None:
+        """Write the view of a row, from the face shrunk to the row's level, into ``view``."""
+        cv2 = self._cv2
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        size = (self._size, self._size)
-        view = cv2.warpAffine(face, self._warps[row], size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+        cv2.warpAffine(face, self._warps[row], self._size, view, flags, cv2.BORDER_REFLECT)
         if self._lit[row]:
-            view = self._light(row, view)
+            self._light(row, view)
         for slot in self._slots[row]:
-            view = self._recolour(row, slot, view)
+            self._recolour(row, slot, view)
         if self._blurred[row]:
-            view = self._blur(row, view)
-        return view
+            self._blur(row, view)
 
-    def _light(self, row: int, view: np.ndarray) -> np.ndarray:
+    # Each writes over the view that it is given.
+
+    def _light(self, row: int, view: np.ndarray) -> None:
         """Light a view from one side and in a colour: a plane of stops, the first-order light of a convex face."""
-        import cv2
-
         gain = self._down[row][:, None] * self._across[row]  # (size, size * 3)
-        lit = cv2.multiply(view.reshape(gain.shape), gain, dtype=cv2.CV_8U)  # rounds, and clamps at white
-        return lit.reshape(view.shape)
+        flat = view.reshape(gain.shape)
+        self._cv2.multiply(flat, gain, flat, dtype=self._cv2.CV_8U)  # rounds, and clamps at white
 
-    def _recolour(self, row: int, slot: int, view: np.ndarray) -> np.ndarray:
-        import cv2
-
-        matrix, mean_share = self._matrices[row, slot], self._mean_shares[row, slot]
-        if not self._scales[row, slot]:
-            return cv2.transform(view, matrix)
-        added = mean_share * (LUMA @ cv2.sumElems(view)[:3]) / view[..., 0].size if mean_share else 0.0
+    def _recolour(self, row: int, slot: int, view: np.ndarray) -> None:
+        if not self._scales[row][slot]:
+            self._cv2.transform(view, self._matrices[row, slot], view)
+            return
+        added = 0.0
+        if mean_share := self._mean_shares[row][slot]:
+            red, green, blue, _ = self._cv2.sumElems(view)
+            added = mean_share * (_RED * red + _GREEN * green + _BLUE * blue) / (self._size[0] * self._size[1])
+        factor = self._factors[row][slot]
         # As transform would do, which takes four times as long where a matrix is diagonal.
-        return cv2.addWeighted(view, float(matrix[0, 0]), view, 0.0, float(added))
+        if added >= 0:
+            self._cv2.convertScaleAbs(view, view, factor, added)
+        else:  # which that one would turn positive
+            self._cv2.addWeighted(view, factor, view, 0.0, added, view)
 
-    def _blur(self, row: int, view: np.ndarray) -> np.ndarray:
-        import cv2
-
+    def _blur(self, row: int, view: np.ndarray) -> None:
         middle, reach = self._weights.shape[1] // 2, self._reach[row]
         weights = self._weights[row, middle - reach : middle + reach + 1]
         # GaussianBlur rounds between its two passes and takes twice as long.
-        return cv2.sepFilter2D(view, -1, weights, weights)
+        self._cv2.sepFilter2D(view, -1, weights, weights, view)
 
 
 def _shrink(face: np.ndarray, level: int) -> np.ndarray:

@@ -134,10 +134,10 @@ def demo_result(demo: list[Run]) -> None:
     with st.container(border=True):
         columns = st.grid(6, min_column_width=150)
         if learnt.get("knn_accuracy") is not None:
-            best = max(PLAIN_KNN, key=lambda field: learnt.get(field) or 0.0)
-            gain = learnt["knn_accuracy"] - learnt[best]
+            plain_methods = [learnt[field] for field in PLAIN_KNN if learnt.get(field) is not None]
+            gain = f"{100 * (learnt['knn_accuracy'] - max(plain_methods)):+.1f} points" if plain_methods else None
             columns.metric(
-                "k-NN, no names", percent(learnt["knn_accuracy"]), f"{gain * 100:+.1f} points",
+                "k-NN, no names", percent(learnt["knn_accuracy"]), gain,
                 help="Each val face is named by a vote of its nearest train faces. "
                 "The gain is over the best of those beside it.",
             )  # fmt: skip

@@ -2,17 +2,20 @@
 
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from facessl import devices, registry
+from facessl import devices, recipes, registry
+from facessl.errors import RecipeError
 from facessl.recipes import Recipe
-from pages._shared.words import label
+from pages._shared.words import in_labels, label
 
 Choices = Mapping[str, Sequence[Any]]
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+_LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def recipe_form(
@@ -66,6 +69,18 @@ def recipe_form(
     return values
 
 
+def checked(model: type[AnyRecipe], settings: dict[str, Any]) -> AnyRecipe | None:
+    """Return the recipe of what was typed, or say in a sentence what is wrong with it and return None.
+
+    The button that would start it belongs below, disabled while there is none.
+    """
+    try:
+        return recipes.build(model, settings)
+    except RecipeError as error:
+        st.error(in_labels(str(error), model), icon=":material/error:")
+        return None
+
+
 def plugin_select(kind: str, text: str, *, key: str, default: str | None = None, hide: Sequence[str] = ()) -> str:
     """Let one plug-in of ``sources``, ``methods`` or ``backbones`` be chosen by its title.
 
@@ -99,7 +114,10 @@ def _fields(
 
 
 def field_widget(name: str, field: FieldInfo, value: Any, *, key: str, choices: Sequence[Any] | None = None) -> Any:
-    """Draw the widget that suits a field, and return its value.
+    """Draw the widget that suits a field, and return its value, which the recipe may yet refuse.
+
+    A number is typed without bounds: with them a browser keeps what lies outside to itself, and a click on Start runs
+    the value from before.
 
     Raises:
         TypeError: No widget suits the field's type; it belongs in ``hide``.
@@ -119,8 +137,7 @@ def field_widget(name: str, field: FieldInfo, value: Any, *, key: str, choices: 
     if kind is bool:
         return st.toggle(text, value=bool(value), **common)
     if kind is int:
-        low, high = bounds(field)
-        return st.number_input(text, min_value=_whole(low), max_value=_whole(high), value=int(value), step=1, **common)
+        return st.number_input(text, value=int(value), step=1, **common | {"help": _explained(field)})
     if kind is float:
         return _float_widget(text, field, float(value), common)
     if kind is str:
@@ -131,10 +148,11 @@ def field_widget(name: str, field: FieldInfo, value: Any, *, key: str, choices: 
 def _float_widget(text: str, field: FieldInfo, value: float, common: dict[str, Any]) -> float:
     low, high = bounds(field)
     wide = low is not None and high is not None and high - low > 1000
-    if low is None or high is None or wide or _open_ended(field) or 0 < value < (high - low) / 100:
-        # Rates of 0.0003 have no place on a slider from 0 to 1, nor has 1 on one up to a million.
+    orders = low is not None and high is not None and 0 < low <= high / 1000
+    if low is None or high is None or wide or orders or _open_ended(field) or 0 < value < (high - low) / 100:
+        # Rates of 0.0003 have no place on a slider from 0 to 1, nor has 1 on one up to a million, or over many orders.
         step = 1.0 if wide and not value else 10.0 ** _magnitude(value)
-        return st.number_input(text, min_value=low, max_value=high, value=value, step=step, format="%g", **common)
+        return st.number_input(text, value=value, step=step, format="%g", **common | {"help": _explained(field)})
     step = 1.0 if high - low > 20 else 0.05 if high - low > 1.5 else 0.01
     return st.slider(text, min_value=low, max_value=high, value=value, step=step, **common)
 
@@ -153,6 +171,13 @@ def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
     return (None if low is None else float(low)), (None if high is None else float(high))
 
 
+def _explained(field: FieldInfo) -> str:
+    """Return a typed number's help, with what it may be, for the field itself takes anything."""
+    rules = [(words, getattr(rule, name, None)) for rule in field.metadata for name, words in _LIMITS.items()]
+    limits = " and ".join(f"{words} {bound:,.10g}" for words, bound in rules if bound is not None)
+    return f"{field.description or ''} {limits.capitalize()}{'.' if limits else ''}".strip()
+
+
 def _open_ended(field: FieldInfo) -> bool:
     return any(
         getattr(rule, "gt", None) is not None or getattr(rule, "lt", None) is not None for rule in field.metadata
@@ -165,10 +190,6 @@ def _magnitude(value: float) -> int:
         return -3
     exponent = int(f"{value:e}".split("e")[1])
     return exponent if exponent < -1 else exponent - 1
-
-
-def _whole(bound: float | None) -> int | None:
-    return None if bound is None else int(bound)
 
 
 def _plain_type(annotation: Any) -> Any:

@@ -69,7 +69,7 @@ def prepare_form() -> str | None:
 
 def _start(settings: dict[str, Any], upload: Any, path: str) -> str | None:
     """Start the preparation and return its run's id; None where it is refused, which is said."""
-    with shown_errors():
+    with shown_errors(PrepareRecipe):
         kept = studio().keep_upload(upload.name, upload.getvalue()) if upload is not None else None
         try:
             place = kept or (allowed(path) if path else path)

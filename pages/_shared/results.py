@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facessl import registry
-from facessl.files import read_json
+from facessl import methods, registry
 from facessl.metrics import wilson_interval
 from facessl.run import Run
 from pages._shared.words import PLAIN_KNN, count, percent
@@ -56,18 +55,23 @@ def val_scores(run: Run) -> list[Score]:
         low, high = wilson_interval(round(share * photos), photos)
         return Score(name, how, "k-NN", "val", photos, share, low, high, None, run.id)
 
-    named = getattr(registry.load("methods", run.config["recipe"]["method"]), "NEEDS_NAMES", False)
+    named = methods.needs_names(run.config["recipe"]["method"])
     scores = [score(run.title, "frozen, learnt from names" if named else "frozen", found["knn_accuracy"])]
-    scores += [score(name, "plain method", found[key]) for key, name in PLAIN_KNN.items() if found.get(key) is not None]
+    names = PLAIN_KNN | {"knn_untrained": f"Untrained {network_of(run)}"}
+    scores += [score(name, "plain method", found[key]) for key, name in names.items() if found.get(key) is not None]
     return scores
+
+
+def network_of(run: Run) -> str:
+    """Return what the backbone of a run's recipe is called."""
+    return registry.load("backbones", run.config["recipe"]["backbone"]).TITLE
 
 
 def baseline_scores(run: Run) -> list[Score]:
     """Return the plain methods on the same train and test photos as a finished fine-tune run."""
     rows = (run.result() or {}).get("baselines")
     if rows is None:  # the report says it too, but of 500 people it is two megabytes
-        path = run.path / "report.json"
-        rows = read_json(path)["baselines"] if path.exists() else []
+        rows = (run.report() or {}).get("baselines", [])
     labels = run.config["recipe"]["label_fraction"]
     return [
         Score(_capital(row["name"]), "plain method", "top-1", "test", int(row["photos"]), row["top1"], row["low"],

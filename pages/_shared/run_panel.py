@@ -8,7 +8,7 @@ import streamlit as st
 from facessl.run import Run
 from facessl.states import ACTIVE, PAUSABLE, RESUMABLE, Status
 from pages._shared.backend import studio
-from pages._shared.widgets import shown_errors, state_badge
+from pages._shared.widgets import run_name, shown_errors, state_badge
 from pages._shared.words import count, duration, plain
 
 
@@ -59,6 +59,8 @@ def run_header(run: Run, status: Status, *, key: str) -> None:
         st.error(plain(status.error) or "It failed without saying why; its log below may.", icon=":material/error:")
     elif status.state in RESUMABLE:
         st.info(f"{plain(status.message)} Its work is kept: **Resume** goes on from there.", icon=":material/info:")
+    elif (run.path / "result.json").exists() and run.result() is None:
+        st.error("What it found cannot be read any more. Start it again, and delete this one.", icon=":material/error:")
     elif figures := progress_text(status):
         st.caption(figures)
 
@@ -96,13 +98,22 @@ def delete_button(run: Run, status: Status, *, key: str) -> None:
         st.markdown("The set that it made stays." if made else "Its figures and what it learnt are gone then.")
         users = studio().dependants(run.id)
         if users:
-            listed = "\n".join(f"- {plain(user.title)}" for user in users)
+            listed = "\n".join(f"- {plain(run_name(user))}" for user in users)  # two may have one title
             st.markdown(f"What builds on it goes as well:\n{listed}")
         label = f"Delete {count(len(users) + 1, 'run')}" if users else "Delete it"
         if st.button(label, type="primary", key=f"{key}-delete-{run.id}"):
             with shown_errors():
                 studio().delete(run.id, with_dependants=True)
+                _forget({run.id, *(user.id for user in users)})
                 st.rerun()
+
+
+def _forget(gone: set[str]) -> None:
+    """Take deleted runs out of the link, and out of what the next page would choose."""
+    if st.query_params.get("run") in gone:
+        del st.query_params["run"]
+    if st.session_state.get("chosen_run") in gone:
+        del st.session_state["chosen_run"]
 
 
 def progress_share(status: Status) -> float:

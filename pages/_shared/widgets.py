@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from pydantic import BaseModel
 
 from facessl.dataset import FaceDataset
 from facessl.errors import FaceSSLError
@@ -15,21 +16,26 @@ from facessl.images import encode_jpeg
 from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.frame import through_the_frame
-from pages._shared.words import STATES, plain
+from pages._shared.words import STATES, in_labels, plain
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
     from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 PAGE_SIZE = 48  # pictures on one page of a grid
 
 
 @contextlib.contextmanager
-def shown_errors() -> Iterator[None]:
-    """Show what facessl refuses as its one sentence; anything else is a fault and stays one."""
+def shown_errors(form: type[BaseModel] | None = None) -> Iterator[None]:
+    """Show what facessl refuses as its one sentence; anything else is a fault and stays one.
+
+    ``form`` is the recipe whose form was filled in: the sentence then calls its settings as the form does.
+    """
     try:
         yield
     except FaceSSLError as error:
-        st.error(plain(str(error)), icon=":material/error:")  # it may quote a path or a name
+        said = in_labels(str(error), form) if form else plain(str(error))  # it may quote a path or a name
+        st.error(said, icon=":material/error:")
 
 
 def page_title(title: str, explained: str) -> None:
@@ -67,6 +73,12 @@ def state_badge(state: str) -> None:
     st.badge(word, color=color, icon=icon)
 
 
+def sideways(key: str, least: int) -> "DeltaGenerator":
+    """Return a container for what needs ``least`` pixels across; on a narrower screen it is scrolled sideways."""
+    st.html(f"<style>.st-key-{key} {{ overflow-x: auto; }} .st-key-{key} > * {{ min-width: {least}px; }}</style>")
+    return st.container(key=key)
+
+
 # -- what is chosen: in the link, and remembered from page to page -----------------------------------------------
 
 
@@ -83,20 +95,26 @@ def choose(name: str, value: str, *, key: str | None = None) -> None:
         st.session_state.pop(key, None)
 
 
-def _select(label: str, name: str, options: Sequence[str], key: str, shown: Callable[[str], str]) -> str:
+def _select(
+    label: str, name: str, options: Sequence[str], key: str, shown: Callable[[str], str],
+    at_first: Callable[[], str | None] = lambda: None,
+) -> str:  # fmt: skip
     asked = st.query_params.get(name)
     # A link may name a run of another kind (a map's network); only what is nowhere is worth a word.
     if asked and asked not in options and not (name == "run" and any(run.id == asked for run in studio().runs())):
         st.warning(
             f"The link asks for {plain(asked)}, which is not here; shown is another.", icon=":material/link_off:"
         )
-    if st.session_state.get(key) not in options:
-        wanted = chosen(name)
-        st.session_state[key] = wanted if wanted in options else options[0]
+    value = st.session_state.get(key)
+    if value not in options:
+        wanted = chosen(name) or at_first()
+        value = wanted if wanted in options else options[0]
+    # Said at each drawing: a browser that missed it once would show, and send, the first of the options.
+    st.session_state[key] = value
     # A name and not a line of text: no wider than it needs to be.
-    value: str = st.selectbox(label, options, key=key, format_func=shown, width=560)
-    choose(name, value)
-    return value
+    picked: str = st.selectbox(label, options, key=key, format_func=shown, width=560)
+    choose(name, picked)
+    return picked
 
 
 def pick_dataset(label: str = "Set", *, key: str) -> FaceDataset | None:
@@ -107,7 +125,13 @@ def pick_dataset(label: str = "Set", *, key: str) -> FaceDataset | None:
     names = [d.name for d in studio().datasets()]
     if not names:
         return None
-    return studio().dataset(_select(label, "dataset", names, key, str))
+    return studio().dataset(_select(label, "dataset", names, key, str, _last_worked_on))
+
+
+def _last_worked_on() -> str | None:
+    """Return the set that the newest run is about."""
+    newest = next(iter(studio().runs()), None)
+    return newest and newest.config["recipe"].get("name" if newest.kind == "prepare" else "dataset")
 
 
 def pick_run(runs: Sequence[Run], label: str = "Run", *, key: str) -> Run | None:

@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from pydantic import BaseModel
+
 # What people read for a run's state, and the badge's colour and icon.
 STATES = {
     "queued": ("Waiting", "gray", ":material/schedule:"),
@@ -49,6 +51,7 @@ LABELS = {
     "light": "Side light, how often",
     "light_max": "Side light, at most",
     "margin": "Border around the face",
+    "middle": "Middle: share of the photo",
     "min_dist": "UMAP: least distance",
     "min_neighbors": "Haar: votes needed",
     "min_photos": "Least photos of a person",
@@ -90,9 +93,27 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def memory(mib: float) -> str:
+    """Return ``640 MiB``, ``2.4 GiB``."""
+    return f"{mib:,.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
+
+
 def label(field: str) -> str:
     """Return a setting's name as people read it."""
     return LABELS.get(field, field.replace("_", " ").capitalize())
+
+
+def in_labels(text: str, model: type[BaseModel]) -> str:
+    """Return a recipe's refusal, as Markdown, with settings called as in its form and not as the code calls them."""
+    named = re.sub(r"(?:(?<=^)|(?<=; ))(?:\w+\.)*(\w+)(?=: )", lambda found: label(found[1]), text)
+    for name in (name for name in _settings(model) if "_" in name):  # one word may be prose, or a set's name
+        named = re.sub(rf"\b{name}\b", label(name), named)
+    return plain(named)
+
+
+def _settings(model: type[BaseModel]) -> list[str]:
+    nested = [field.default for field in model.model_fields.values() if isinstance(field.default, BaseModel)]
+    return [*model.model_fields, *(name for inner in nested for name in _settings(type(inner)))]
 
 
 def plain(text: str) -> str:

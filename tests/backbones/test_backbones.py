@@ -56,6 +56,21 @@ def test_tinyvggs_grid_is_what_64_pixels_leave():
     assert build("tinyvgg", hidden_units=4).feature_dim == 676
 
 
+@pytest.mark.parametrize(("size", "places"), [(16, 1), (32, 5), (48, 9), (64, 13), (224, 13)])
+def test_tinyvgg_keeps_as_many_places_as_the_picture_leaves(size, places):
+    options = registry.backbone_options("tinyvgg", {}, size, imagenet=False)
+    assert options == {"hidden_units": 10, "places": places}
+    network = build("tinyvgg", **options)
+    left = network[:-2](torch.zeros(1, 3, size, size)).shape[-1]
+    assert places == min(13, left)
+    assert network(torch.zeros(2, 3, size, size)).shape == (2, 10 * places**2) == (2, network.feature_dim)
+    assert registry.backbone_options("tinyvgg", {"places": 3}, size, imagenet=False)["places"] == 3
+
+
+def test_a_tinyvgg_of_before_its_places_could_be_chosen_keeps_its_13_places():
+    assert build("tinyvgg", hidden_units=10)(torch.zeros(1, 3, 32, 32)).shape == (1, 1690)
+
+
 def test_the_files_named_are_torchvisions():
     for name, weights in (("resnet18", ResNet18_Weights), ("efficientnet_b0", EfficientNet_B0_Weights)):
         assert weights.IMAGENET1K_V1.url.endswith("/" + registry.load("backbones", name).IMAGENET_FILE)

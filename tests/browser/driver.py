@@ -102,9 +102,28 @@ def no_error(page: Any) -> None:
 
 
 def go_to(page: Any, name: str) -> None:
-    page.get_by_role("link", name=name, exact=True).first.click()
-    page.get_by_role("heading", name=name, exact=True).first.wait_for()
+    """Follow a link of the frame; once more where a page that was just being drawn anew lost the first click."""
+    from playwright.sync_api import TimeoutError as Late
+
     no_error(page)
+    link, heading = (page.get_by_role(role, name=name, exact=True).first for role in ("link", "heading"))
+    link.click()
+    try:
+        try:
+            heading.wait_for(timeout=20_000)
+        except Late:
+            link.click()
+            heading.wait_for()
+    except Late as error:  # what it shows instead is worth more than that it waited
+        shown = page.locator('[data-testid="stMain"]').inner_text()
+        raise AssertionError(f"{name} did not come. {page.url} shows:\n{shown}") from error
+    no_error(page)
+
+
+def press(page: Any, name: str) -> None:
+    """Press the button of this name once the page has settled: a click while it is drawn anew can be lost."""
+    no_error(page)
+    page.get_by_role("button", name=name, exact=True).first.click()
 
 
 def set_number(page: Any, label: str, value: int) -> None:
@@ -117,7 +136,9 @@ def finished(run: Run, page: Any, seconds: float) -> None:
     """Watch the page until the run is finished; fail if the run fails, or if the page does."""
     deadline = time.monotonic() + seconds
     while (status := run.status()).state != "finished":
-        assert status.state not in ("failed", "interrupted", "stopped"), f"{status.error}\n{run.log_text()}"
+        begun = status.message != "Not started yet."  # seen between its making and the start of its process
+        ended = begun and status.state in ("failed", "interrupted", "stopped")
+        assert not ended, f"{status}\n{run.log_text()}"
         assert time.monotonic() < deadline, (run.title, status)
         no_error(page)
     no_error(page)

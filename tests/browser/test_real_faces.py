@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.driver import browser_path, opened, served
-from tests.browser.walk import Walk, unseen_photo
+from tests.browser.walk import ANSWERED, Walk, unseen_photo
 
 
 @pytest.mark.browser
@@ -27,10 +27,9 @@ def test_real_photos_through_every_page(tmp_path: Path, real_data: Path) -> None
         name = prepared.config["recipe"]["name"]
         assert name == "six-people"
         assert len(walk.studio.dataset(name).people) == 6
-        walk.pretrain(epochs=1, batch_size=32)
+        walk.pretrain(epochs=1, batch_size=32, image_size=40)
         walk.finetune(epochs=1)
         walk.embed()
         photo, _ = unseen_photo(tmp_path, name, tmp_path)
-        said = walk.identify(photo)
-        assert "below the threshold" in said or "above the threshold" in said or "No face was found" in said
+        assert ANSWERED.search(walk.identify(photo))
         walk.everywhere()

@@ -12,7 +12,9 @@ from typing import Any
 from facessl.run import Run
 from facessl.studio import Studio
 from tests import chromium
-from tests.browser.driver import PAGES, finished, go_to, no_error, opened, served, set_number
+from tests.browser.driver import PAGES, finished, go_to, no_error, opened, press, served, set_number
+
+ANSWERED = re.compile(r"(above|below) the threshold of|No face was found|Nobody is known yet")
 
 
 class Walk:
@@ -39,12 +41,13 @@ class Walk:
         set_number(page, "^Least photos", min_photos)
         return self._start("prepare", "Prepare the set")
 
-    def pretrain(self, epochs: int, batch_size: int) -> Run:
+    def pretrain(self, epochs: int, batch_size: int, image_size: int = 64) -> Run:
         page = self.page
         go_to(page, "Pre-train")
         self._to_the_form()
         set_number(page, "^Epochs", epochs)
         set_number(page, "^Batch size", batch_size)
+        set_number(page, "^Image side", image_size)
         return self._start("pretrain", "Start pre-training")
 
     def finetune(self, epochs: int) -> Run:
@@ -68,6 +71,9 @@ class Walk:
         page.locator('input[type="file"]').first.set_input_files(str(photo))
         page.get_by_text(photo.name).first.wait_for()
         no_error(page)
+        # The page looks settled before it has begun to look for faces, so what is waited for is what it says then.
+        page.get_by_text(ANSWERED).first.wait_for(timeout=1000 * self.patience)
+        no_error(page)
         self.look("identify")
         return str(page.locator('[data-testid="stMain"]').inner_text())
 
@@ -89,7 +95,7 @@ class Walk:
 
     def _start(self, kind: str, button: str) -> Run:
         before = {run.id for run in self.studio.runs(kind)}
-        self.page.get_by_role("button", name=button, exact=True).first.click()
+        press(self.page, button)
         deadline = time.monotonic() + 60
         while not (new := [run for run in self.studio.runs(kind) if run.id not in before]):
             assert time.monotonic() < deadline, self.page.locator('[data-testid="stMain"]').inner_text()

@@ -1,6 +1,8 @@
 """Runs made by hand on the set of ``tests/tiny.py``: what a page shows is known beforehand, and nothing is trained."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,9 +45,9 @@ def tiny_set(workspace: Path) -> None:
     make_set(workspace, people=3, photos=20, unnamed=4)
 
 
-def pretrained(workspace: Path) -> Run:
+def pretrained(workspace: Path, **settings: object) -> Run:
     """Write a pre-training whose k-NN got 5 of 6 val photos right; pixels got 3, the untrained network 2."""
-    run = make_run(workspace, "pretrain", "SimCLR of the tests")
+    run = make_run(workspace, "pretrain", "SimCLR of the tests", **settings)
     run.log_metrics(epoch=0, knn_accuracy=2 / 6, knn_pixels=3 / 6, knn_photos=6)
     run.log_metrics(epoch=1, loss=4.0, chance=5.5, knn_accuracy=5 / 6)
     figures = {"knn_accuracy": 5 / 6, "knn_untrained": 2 / 6, "knn_pixels": 3 / 6, "knn_raw_pixels": 1 / 6}
@@ -55,7 +57,7 @@ def pretrained(workspace: Path) -> Run:
     return run
 
 
-def finetuned(workspace: Path, title: str, *, right: int, **settings: object) -> Run:
+def finetuned(workspace: Path, title: str, *, right: int, **settings: Any) -> Run:
     """Write a fine-tuning that names ``right`` of the 6 test photos; the last ones are taken for the next person."""
     dataset = open_dataset(workspace, "tiny")
     labels = dataset.labels(dataset.rows("test"))
@@ -63,9 +65,17 @@ def finetuned(workspace: Path, title: str, *, right: int, **settings: object) ->
 
 
 def answered(
-    workspace: Path, title: str, answers: np.ndarray, probability: float | np.ndarray = 0.9, **settings: object
+    workspace: Path,
+    title: str,
+    answers: np.ndarray,
+    probability: float | np.ndarray = 0.9,
+    plain: Mapping[str, int] = BASELINES,
+    **settings: object,
 ) -> Run:
-    """Write a fine-tuning that gave these names, (N,) labels, to the N test photos of the set."""
+    """Write a fine-tuning that gave these names, (N,) labels, to the N test photos of the set.
+
+    ``plain`` says of how many test photos in six each plain method was right.
+    """  # fmt: skip
     run = make_run(workspace, "finetune", title, **settings)
     dataset = open_dataset(workspace, "tiny")
     test, people = dataset.rows("test"), len(dataset.people)
@@ -74,13 +84,13 @@ def answered(
     for epoch in (1, 2):
         run.log_metrics(epoch=epoch, train_loss=1.0, train_top1=0.5, val_loss=1.0, val_top1=0.1 * epoch)
     photos = len(test)
-    plain = [
+    rows = [
         {"name": name, "top1": n / 6, "photos": photos, "low": low, "high": high}
-        for name, n in BASELINES.items()
+        for name, n in plain.items()
         for low, high in [wilson_interval(n * photos // 6, photos)]
     ]
     report = {"people": dataset.people, "report": judged.pop("report"), "confusion": judged.pop("confusion")}
-    files.write_json(run.path / "report.json", {**report, "baselines": plain})
+    files.write_json(run.path / "report.json", {**report, "baselines": rows})
     files.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": judged})
     files.write_json(run.path / "model.json", {})
     table = pd.DataFrame({"face": test, "label": labels, "predicted": answers, "probability": probability})

@@ -1,15 +1,18 @@
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from facessl.studio import Studio
 from pages._shared import results
 from pages._shared.compare import board
 from pages._shared.compare.names import names_of
 from pages._shared.words import label
 from tests.pages.made import APP, finetuned, make_run, open_page, pretrained, tiny_set, words
+from tests.tiny import make_set
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def test_networks_and_plain_methods_stand_in_one_table_best_first(two_runs: Path
 def test_knn_on_val_is_a_table_of_its_own(two_runs: Path) -> None:
     app = open_page("compare")
     table = app.dataframe[1].value
-    assert table["What"].tolist() == ["SimCLR of the tests", "Normalised pixels", "Untrained network", "Raw pixels"]
+    assert table["What"].tolist() == ["SimCLR of the tests", "Normalised pixels", "Untrained ResNet18", "Raw pixels"]
     assert table["k-NN"].tolist() == pytest.approx([500 / 6, 50, 200 / 6, 100 / 6])
     assert set(table["Split"]) == {"val"}
 
@@ -64,8 +67,6 @@ def test_only_settings_that_differ_are_listed(two_runs: Path) -> None:
 
 
 def test_csv_has_every_score_with_the_settings_of_its_run(two_runs: Path) -> None:
-    from facessl.studio import Studio
-
     runs = Studio(two_runs).runs("finetune")
     scores = [score for run in runs if (score := results.test_score(run))]
     scores += [score for run in runs for score in results.baseline_scores(run)]
@@ -114,6 +115,31 @@ def test_pre_training_alone_is_said_to_recognise(empty_workspace: Path) -> None:
     )
 
 
+def test_an_untrained_network_is_a_plain_method_of_its_own_for_each_backbone(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    for backbone in ("resnet18", "tinyvgg"):
+        pretrained(empty_workspace, backbone=backbone)
+        finetuned(empty_workspace, backbone, right=3, backbone=backbone,
+                  plain={f"untrained {backbone}, linear layer": 2, "PCA + SVM": 4})  # fmt: skip
+    named, recognised = (table.value["What"].tolist() for table in open_page("compare").dataframe[:2])
+    assert {"Untrained resnet18, linear layer", "Untrained tinyvgg, linear layer"} <= set(named)
+    assert named.count("PCA + SVM") == 1
+    assert {"Untrained ResNet18", "Untrained TinyVGG"} <= set(recognised) and recognised.count("Raw pixels") == 1
+
+
+def test_the_best_of_many_is_said_to_be_one(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    for number, right in enumerate((6, 4, 3), start=1):
+        finetuned(empty_workspace, f"Run {number}", right=right, seed=number)
+        said = words(open_page("compare"))
+        assert ("picked from 3 by these very photos" in said) == (number == 3)
+
+
+def test_the_set_last_worked_on_is_shown_at_first(two_runs: Path) -> None:
+    make_set(two_runs, "another")  # first by name, and nothing was done with it
+    assert open_page("compare").selectbox(key="compare-dataset").value == "tiny"
+
+
 def test_a_run_at_work_is_announced(two_runs: Path) -> None:
     import fcntl
 
@@ -137,6 +163,77 @@ def test_the_link_says_which_runs_and_is_obeyed(two_runs: Path) -> None:
     linked = AppTest.from_file(str(APP), default_timeout=120).run().switch_page("pages/compare.py")
     linked.query_params["run"] = [one]
     assert linked.run().multiselect[0].value == [one]
+
+
+def test_a_link_to_runs_that_are_gone_says_so(two_runs: Path) -> None:
+    runs = Studio(two_runs).runs("finetune")
+    app = open_page("compare")
+    app.query_params["run"] = [runs[0].id, "20200101-000000-finetune-gone-0000"]
+    other = opened_afresh(app)
+    assert not other.exception
+    assert "asks for 20200101-000000-finetune-gone-0000, which is no finished run of this set" in words(other).replace(
+        "\\", ""
+    )
+    assert "asks for" not in words(open_page("compare"))
+
+
+def opened_afresh(app: AppTest) -> AppTest:
+    """Return the page as somebody else sees it who has only the link."""
+    other = AppTest.from_file(str(APP), default_timeout=120).run().switch_page("pages/compare.py")
+    for name, value in app.query_params.items():
+        other.query_params[name] = value
+    return other.run()
+
+
+def test_a_link_opened_afresh_shows_what_was_chosen(two_runs: Path) -> None:
+    """Along which axis, in which unit of cost, all settings or those that differ: in the controls and the charts."""
+    write_costs(two_runs)
+    app = open_page("compare")
+    assert not {"by", "cost", "tab", "all-finetune"} & set(app.query_params)  # as it is at first, a link stays short
+    chosen = {"compare-by": "time", "compare-cost": "images"}
+    for key, word in chosen.items():
+        next(group for group in app.button_group if group.key == key).set_value(word).run()
+    app.toggle(key="compare-all-finetune").set_value(True).run()
+    other = opened_afresh(app)
+    assert not other.exception
+    assert {group.key: group.value for group in other.button_group if group.key in chosen} == chosen
+    assert other.toggle(key="compare-all-finetune").value is True
+    titles = [figure_titles(page) for page in (open_page("compare"), app, other)]
+    assert titles[0] != titles[1] == titles[2]
+    assert "images seen" in titles[1] and "training time, s" in titles[0]
+
+
+def write_costs(workspace: Path) -> None:
+    """Give each run a time and a number of images, without which no chart of costs is drawn."""
+    for run in Studio(workspace).runs():
+        run.log_metrics(epoch=3, val_top1=0.5, seconds=1.0)
+        run.update(step=3, steps=3)
+        run.resolved(batch_size=16)
+
+
+def figure_titles(app: AppTest) -> list[str]:
+    """Return what the horizontal axes of the page's charts are called."""
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return [spec["layout"].get("xaxis", {}).get("title", {}).get("text", "") for spec in specs]
+
+
+@pytest.mark.parametrize("tab", ["Runs", "Pairs", "Studies"])
+def test_a_link_opens_the_tab_that_was_open(two_runs: Path, tab: str) -> None:
+    app = open_page("compare")
+    app.session_state["compare-tabs"] = tab
+    other = opened_afresh(app.run())
+    assert not other.exception
+    assert other.session_state["compare-tabs"] == tab
+
+
+def test_a_link_that_asks_for_what_is_not_there_shows_the_page_as_it_is_at_first(two_runs: Path) -> None:
+    write_costs(two_runs)
+    app = open_page("compare")
+    for name in ("by", "cost", "tab", "all-finetune"):
+        app.query_params[name] = "<b>nonsense</b>"
+    other = opened_afresh(app)
+    assert not other.exception
+    assert figure_titles(other) == figure_titles(open_page("compare"))
 
 
 def test_two_models_person_by_person(two_runs: Path) -> None:
@@ -165,6 +262,15 @@ def test_runs_of_one_title_are_told_apart_by_what_differs(empty_workspace: Path)
     app = open_page("compare")
     assert not app.exception
     assert sorted(app.multiselect[0].options) == sorted(named.values())
+
+
+def test_runs_of_one_title_that_began_elsewhere_say_where(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    before = [pretrained(empty_workspace, epochs=epochs) for epochs in (2, 7)]
+    runs = [finetuned(empty_workspace, "The same", right=4, init=run.id) for run in before]
+    named = names_of([*runs, *before])
+    for run, epochs in zip(runs, (2, 7), strict=True):
+        assert named[run.id] == f"The same · epochs {epochs} · {run.id[-4:]}"
 
 
 def test_thirty_runs_are_shown(empty_workspace: Path) -> None:

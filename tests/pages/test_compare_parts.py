@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from facessl.significance import mcnemar
-from pages._shared.compare import judged, report
+from pages._shared.compare import board, judged, names, report
 from pages._shared.compare.cost import cost_of
 from pages._shared.compare.side import setting_name, unusual
 from tests.pages.made import finetuned, make_run, tiny_set
@@ -139,10 +139,46 @@ def test_where_photos_differ_each_row_says_how_many() -> None:
 
 
 def test_where_the_accuracies_of_one_row_differ_each_says_how() -> None:
-    rows = [{"What": "a", "Theirs": accuracy(0.2, "argmax"), "Ours": accuracy(0.9)}]
-    columns, _ = report.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
-    assert columns["Theirs · how"] == ["argmax"] and columns["Ours · how"] == ["frozen"]
+    rows = [
+        {"What": "a", "Theirs": accuracy(0.2, "argmax"), "Ours": accuracy(0.9)},
+        {"What": "b", "Theirs": accuracy(0.3, "argmax"), "Ours": accuracy(0.8, "fine-tuned")},
+        {"What": "c", "Theirs": None, "Ours": accuracy(0.8, "fine-tuned")},
+    ]
+    columns, said = report.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
+    assert columns["Ours · how"] == ["frozen", "fine-tuned", "fine-tuned"]
     assert "How" not in columns
+    # What is the same all the way down a column takes no room beside it.
+    assert "Theirs · how" not in columns and said.endswith("Theirs: argmax.")
+
+
+def test_what_is_the_same_for_all_rows_of_a_model_is_said_below_the_table() -> None:
+    """S1's table: a sentence in every row pushed what is compared out of sight."""
+    rows = [
+        {"model": model, "epoch": epoch, "Theirs": accuracy(0.2, way), "Ours": accuracy(0.9)}
+        for model, way in (("SimCLR", "argmax"), ("ResNet18", "with names"))
+        for epoch in (1, 2)
+    ]
+    rows[1]["Theirs"] = None  # one that was measured once is no other case
+    columns, said = report.spread_out({"title": "t", "columns": ["model", "epoch", "Theirs", "Ours"], "rows": rows})
+    assert not any("how" in column.lower() for column in columns)
+    assert "Theirs: argmax (SimCLR); with names (ResNet18). Ours: frozen." in said
+
+
+def test_how_each_was_measured_stands_behind_all_that_is_compared() -> None:
+    rows = [
+        {"What": what, "Theirs": accuracy(0.2, theirs), "Ours": accuracy(0.9, ours)}
+        for what, theirs, ours in (("a", "argmax", "frozen"), ("b", "matched", "frozen"), ("c", "argmax", "tuned"))
+    ]
+    columns, _ = report.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
+    assert list(columns) == [
+        "What", "Theirs", "Theirs · 95 % interval", "Ours", "Ours · 95 % interval", "Theirs · how", "Ours · how"
+    ]  # fmt: skip
+
+
+def test_an_interval_beside_its_accuracy_takes_its_own_room_and_a_remark_what_it_needs() -> None:
+    shown = report._interval_column(["", "12.5 % – 100.0 %"])
+    assert shown["label"] == "95 % interval" and shown["width"]
+    assert report._interval_column(["12.5 % – 100.0 %", "the weights are not here"])["width"] is None
 
 
 def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:
@@ -151,3 +187,9 @@ def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:
     assert float(rows[1]["Ours low"]) == pytest.approx(0.75)
     assert rows[2]["Ours share"] == "" and rows[2]["Ours how"] == "no weights here"
     assert [row["Theirs"] for row in rows] == ["0.71", "", ""]
+
+
+def test_few_seconds_are_told_to_a_tenth_and_names_get_the_lines_they_need() -> None:
+    assert [board._rounded(seconds) for seconds in (None, 0.42, 9.94, 9.96, 123.4)] == [None, 0.4, 9.9, 10.0, 123.0]
+    # Streamlit wraps text only in rows of more than 4 rem, which are 68 pixels here.
+    assert names.row_height(["TinyVGG"]) < 68 < names.row_height(["Fine-tuned TinyVGG from SimCLR · TinyVGG on demo"])

@@ -13,6 +13,7 @@ from facessl.recipes import build
 from facessl.run import Run
 from facessl.studio import Studio
 from facessl.studying import Step
+from pages._shared.compare.report import has_sentences, spread_out
 from tests.pages.made import APP, finetuned, open_page, tiny_set, words
 
 SHARE = {"share": 0.8, "low": 0.7, "high": 0.9, "photos": 6, "split": "test", "how": "fine-tuned"}
@@ -54,6 +55,25 @@ def test_a_finished_study_answers_first_and_shows_what_it_rests_on(empty_workspa
     assert "- ImageNet weights are not here; put them into weights." in said
     assert app.query_params["study"] == run.id
     assert app.query_params["dataset"] == "tiny"  # the link named the study alone
+
+
+def test_macro_f1_and_chance_are_per_cent_as_accuracies_are() -> None:
+    rows = [{"model": "a", "right": SHARE, "macro-F1": 0.0278, "chance": 0.125}, {"model": "b", "macro-F1": None}]
+    columns, _ = spread_out({"columns": ["model", "right", "macro-F1", "chance"], "rows": rows})
+    assert columns["macro-F1"] == [pytest.approx(2.78), None] and columns["chance"] == [12.5, None]
+
+
+def test_names_that_are_sentences_are_cut_so_that_a_phone_shows_an_accuracy_beside() -> None:
+    assert has_sentences(["a", "the same network, each axis given afterwards to the person it fits best"])
+    assert not has_sentences(["SimCLR, frozen", "PCA + LDA"]) and not has_sentences([])
+
+
+def test_a_legend_names_the_columns_of_one_owner_once() -> None:
+    theirs, ours = {**SHARE, "how": "as published"}, {**SHARE, "how": "our way"}
+    names = [f"{who}: top-{k}" for who in ("theirs", "ours") for k in (1, 3)]
+    cells = dict(zip(names, (theirs, theirs, ours, ours), strict=True))
+    _, said = spread_out({"columns": ["model", *names], "rows": [{"model": model, **cells} for model in "ab"]})
+    assert said == "All accuracies: on test, 6 photos. theirs: as published. ours: our way."
 
 
 def test_a_running_study_says_what_it_does_and_shows_what_there_is(empty_workspace: Path) -> None:
@@ -120,6 +140,11 @@ def test_the_form_says_what_a_study_takes_and_starts_it_with_what_was_chosen(
     steps = plugin.steps(Studio(empty_workspace).dataset("tiny"), plugin.Options(), empty_workspace)
     for missing in {step.missing for step in steps}:
         assert missing in words(app).replace("\\", "")  # said before the start
+    app.number_input(key=f"compare-study-{preset}-epochs").set_value(99_999)
+    app.button(key="compare-study-start").click().run()
+    assert not app.exception
+    assert "got 99999." in app.error[0].value and started == []
+    assert app.button(key="compare-study-start").disabled
     app.number_input(key=f"compare-study-{preset}-epochs").set_value(3).run()
     app.button(key="compare-study-start").click().run()
     assert not app.exception

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl import files, overview, runs, suspects
-from facessl.config import DetectorsRecipe, PrepareRecipe
+from facessl.config import RECIPES, DetectorsRecipe, PrepareRecipe
 from facessl.errors import FaceSSLError
 from facessl.recipes import build
 from facessl.run import Run
@@ -23,6 +23,7 @@ from pages._shared.data.overview import table_file
 from pages._shared.data.photo import facts
 from pages._shared.dataset_view import VIEWS
 from pages._shared.found import found_strip
+from pages._shared.words import plain
 from tests.pages.made import mapped, open_page, tiny_set, words
 from tests.pages.test_home import counted_set
 from tests.tiny import make_set
@@ -97,6 +98,18 @@ def test_what_is_refused_is_one_sentence(empty_workspace: Path, monkeypatch: pyt
     app = next(button for button in app.button if button.label == "Prepare the set").click().run()
     assert not app.exception
     assert [error.value for error in app.error] == ["There is no photo in that folder; choose another."]
+
+
+def test_a_number_out_of_range_is_refused_by_its_label(empty_workspace: Path, asked: list[dict[str, Any]]) -> None:
+    for field, said in {
+        "prepare-min_photos": "Least photos of a person",
+        "prepare-options-synthetic-people": "People",
+    }.items():
+        app = open_page("data")
+        app.number_input(key=field).set_value(-3)
+        app = next(button for button in app.button if button.label == "Prepare the set").click().run()
+        assert not app.exception and asked == []
+        assert [error.value.startswith(plain(f"{said}: must be")) for error in app.error] == [True]
 
 
 def test_a_stopped_preparation_can_be_resumed(empty_workspace: Path) -> None:
@@ -528,10 +541,19 @@ def test_a_comparison_of_detectors_is_started_on_this_set(
     empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(Studio, "start", lambda self, kind, settings: started.append((kind, settings)))
+
+    def start(self: Studio, kind: str, settings: dict[str, Any]) -> None:
+        build(RECIPES[kind], settings)
+        started.append((kind, settings))
+
+    monkeypatch.setattr(Studio, "start", start)
     counted_set(empty_workspace)
     app = open_view("Detectors")
     assert "made with Haar, step 1.2" in words(app)
+    app.number_input(key="detectors-tiny-photos").set_value(-3)
+    next(button for button in app.button if button.label == "Compare the detectors").click().run()
+    assert [error.value for error in app.error] == [plain("Photos: must be 1 or more, got -3.")]
+    app.number_input(key="detectors-tiny-photos").set_value(200)
     next(button for button in app.button if button.label == "Compare the detectors").click().run()
     assert started == [("detectors", {"dataset": "tiny", "photos": 200, "weights": "", "seed": 0})]
 

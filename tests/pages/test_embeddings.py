@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from facessl.config import EmbedRecipe
 from facessl.dataset import open_dataset
+from facessl.recipes import build
 from facessl.run import Run
 from pages import embeddings
 from pages._shared.face_browser import nearest_others
+from pages._shared.words import plain
 from tests.pages.made import make_run, mapped, open_page, tiny_set, words
 
 
@@ -37,6 +40,7 @@ def test_without_a_map_one_can_be_drawn(empty_workspace: Path, monkeypatch: pyte
     asked: list[dict[str, Any]] = []
 
     def start(self: Studio, kind: str, settings: dict[str, Any]) -> Run:
+        build(EmbedRecipe, settings)
         asked.append(settings)
         return make_run(self.workspace, "embed", "Started", **{k: v for k, v in settings.items() if k != "dataset"})
 
@@ -45,6 +49,11 @@ def test_without_a_map_one_can_be_drawn(empty_workspace: Path, monkeypatch: pyte
     app = open_page("embeddings")
     assert not app.exception
     assert app.selectbox(key="embeddings-model").value == "pixels"
+    app.number_input(key="embeddings-neighbours").set_value(1)
+    app.button(key="FormSubmitter:embeddings-form-Draw the map").click().run()
+    assert not app.exception and asked == []
+    assert [error.value for error in app.error] == [plain("UMAP: neighbours: must be 2 or more, got 1.")]
+    app.number_input(key="embeddings-neighbours").set_value(15)
     app.button(key="FormSubmitter:embeddings-form-Draw the map").click().run()
     assert asked[0]["model"] == "pixels"
     assert asked[0]["dataset"] == "tiny"

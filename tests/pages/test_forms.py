@@ -5,10 +5,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facessl.config import RECIPES, FinetuneRecipe, PrepareRecipe, PretrainRecipe
+from facessl.errors import RecipeError
 from facessl.recipes import Recipe, build
 from facessl.viewing import ViewRecipe
 from pages._shared.forms import bounds
-from pages._shared.words import count, duration, percent
+from pages._shared.words import count, duration, in_labels, percent, plain
 
 
 def draw(recipe: type[Recipe], **arguments: Any) -> AppTest:
@@ -32,11 +33,45 @@ def test_an_untouched_form_gives_the_recipe_of_the_defaults(recipe: type[Recipe]
     assert build(recipe, app.session_state["values"]) == build(recipe, {})
 
 
-def test_every_number_keeps_to_the_bounds_of_its_field() -> None:
+def test_a_slider_keeps_to_the_bounds_of_its_field() -> None:
+    hue = draw(PretrainRecipe).slider(key="f-views-hue")
+    assert (hue.min, hue.max) == (0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        ("epochs", 99_999, "Epochs: must be 10,000 or less, got 99999."),
+        ("epochs", 0, "Epochs: must be 1 or more, got 0."),
+        ("learning_rate", 1e300, r"Learning rate: must be 10 or less, got 1e+300."),
+        ("clip_norm", -1.0, "Longest gradient: must be 0 or more, got -1.0."),
+        ("seed", 2**32, "Seed: must be 4,294,967,295 or less, got 4294967296."),
+    ],
+)
+def test_a_typed_number_arrives_whatever_it_is_and_the_recipe_refuses_it(field: str, typed: float, said: str) -> None:
+    # With bounds the browser would keep it to itself, and the number from before would be run.
     app = draw(PretrainRecipe)
-    by_key = {widget.key: widget for widget in (*app.number_input, *app.slider)}
-    assert (by_key["f-epochs"].min, by_key["f-epochs"].max) == (1, 10_000)
-    assert (by_key["f-views-hue"].min, by_key["f-views-hue"].max) == (0, 0.5)
+    values = app.number_input(key=f"f-{field}").set_value(typed).run().session_state["values"]
+    assert values[field] == typed
+    with pytest.raises(RecipeError) as refused:
+        build(PretrainRecipe, values)
+    assert in_labels(str(refused.value), PretrainRecipe) == plain(said)
+
+
+def test_a_typed_number_says_what_it_may_be() -> None:
+    app = draw(PretrainRecipe)
+    epochs, rate = (app.number_input(key=f"f-{name}").help for name in ("epochs", "learning_rate"))
+    assert epochs == "Times that every face is seen. At least 1 and at most 10,000."
+    assert rate == "Length of the optimiser's steps. More than 0 and at most 10."
+
+
+def test_a_refusal_calls_settings_as_the_form_does() -> None:
+    said = in_labels("views.blur_max: must be 4 or less, got 9; epochs: must be 1 or more, got 0.", PretrainRecipe)
+    assert said == plain("Largest blur: must be 4 or less, got 9; Epochs: must be 1 or more, got 0.")
+    assert in_labels("crop_min (0.8) must not be above crop_max (0.5).", PretrainRecipe) == plain(
+        "Smallest crop (0.8) must not be above Largest crop (0.5)."
+    )
+    assert in_labels("There is no set called size.", PrepareRecipe) == "There is no set called size."
 
 
 def test_an_excluded_bound_cannot_be_chosen() -> None:

@@ -80,6 +80,16 @@ def test_the_button_starts_the_demo_with_the_sizes_of_the_form(
     assert "Resume the demo" in [button.label for button in app.button]
 
 
+def test_a_demo_of_a_size_out_of_range_is_refused(empty_workspace: Path, not_started: list[str]) -> None:
+    app = open_page("home")
+    app.number_input(key="demo-people").set_value(99_999)
+    app = next(button for button in app.button if button.label == "Run the demo").click().run()
+    assert not app.exception
+    assert "got 99999." in app.error[0].value
+    assert next(button for button in app.button if button.label == "Run the demo").disabled
+    assert not_started == []
+
+
 def test_a_finished_demo_says_what_came_out_and_leads_on_to_identify(empty_workspace: Path) -> None:
     finished_demo(empty_workspace)
     app = open_page("home")

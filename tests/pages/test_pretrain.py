@@ -16,16 +16,18 @@ from facessl.devices import Compute, DeviceInfo
 from facessl.distributed import World
 from facessl.recipes import build
 from facessl.run import Run
+from facessl.states import ACTIVE, RESUMABLE
 from facessl.studio import Studio
 from facessl.turns import Place
 from facessl.viewing import GENTLE_VIEWS, ViewRecipe
 from pages._shared.curves import collapse_sentence, pretrain_sentence
-from pages._shared.pretrain.before import an_epoch, before_it, computes_on, steps_of, twice_learnt_from
+from pages._shared.pretrain.before import an_epoch, before_it, computes_on, refused, steps_of, twice_learnt_from
+from pages._shared.pretrain.estimate import STALE, what_it_was_measured_for
 from pages._shared.pretrain.start import BY_HAND, MATTERS, groups
 from pages._shared.pretrain.table import columns, ends, rows_of, seen
 from pages._shared.pretrain.watch import PANELS
 from pages._shared.widgets import run_name
-from pages._shared.words import duration
+from pages._shared.words import duration, plain
 from tests.pages.made import APP, make_run, open_page, pretrained, words
 from tests.pages.test_home import counted_set
 from tests.tiny import make_set
@@ -76,6 +78,57 @@ def test_settings_of_the_form_reach_the_recipe(empty_workspace: Path, asked: lis
     next(button for button in app.button if button.label == "Start pre-training").click().run()
     assert (asked[0].backbone, asked[0].epochs, asked[0].options["temperature"]) == ("tinyvgg", 3, 0.4)
     assert asked[0].views.crop_min == 0.7
+
+
+@pytest.mark.parametrize(("field", "typed"), [("epochs", 99_999), ("batch_size", -4), ("image_size", 99_999)])
+def test_a_number_out_of_range_is_refused_above_the_button_and_nothing_starts(
+    empty_workspace: Path, asked: list[PretrainRecipe], field: str, typed: int
+) -> None:
+    counted_set(empty_workspace)
+    app = open_page("pretrain")
+    app.selectbox(key="pretrain-cpu-optimizer").select("lars").run()  # which asks for a root of the batch size
+    # Typed and clicked away with the button itself: both reach the server at once.
+    app.number_input(key=f"pretrain-cpu-{field}").set_value(typed)
+    app = app.button(key="pretrain-start").click().run()
+    assert not app.exception
+    assert asked == []
+    assert f"got {typed}." in app.error[0].value.replace("\\", "")
+    assert app.button(key="pretrain-start").disabled and app.button(key="pretrain-estimate").disabled
+    default = PretrainRecipe.model_fields[field].default
+    app = app.number_input(key=f"pretrain-cpu-{field}").set_value(default).run()
+    assert not app.error and not app.button(key="pretrain-start").disabled
+
+
+def test_the_two_curves_side_by_side_are_of_one_height(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    pretrained(empty_workspace)
+    drawn = [json.loads(chart.proto.spec)["layout"] for chart in open_page("pretrain").get("plotly_chart")]
+    assert len(drawn) == 2
+    assert len({(layout["height"], layout["margin"]["b"]) for layout in drawn}) == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "stopped"])
+def test_no_first_point_is_promised_of_a_run_that_ended_without_one(empty_workspace: Path, state: str) -> None:
+    counted_set(empty_workspace)
+    make_run(empty_workspace, "pretrain", "it breaks").update(state=state)
+    said = words(open_page("pretrain"))
+    assert "The first point" not in said and "It ended before it was known" in said
+
+
+def test_how_busy_the_gpu_was_is_shown_where_that_was_recorded(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = pretrained(empty_workspace)
+
+    def charts() -> list[str]:
+        app = open_page("pretrain")
+        app = app.segmented_control(key="pretrain-panel").set_value("Machine").run()
+        assert not app.exception
+        return [text.value for text in app.markdown if text.value.startswith(("**Images", "**Memory", "**GPU use"))]
+
+    run.log_metrics(epoch=2, loss=4.0, images_per_second=9.0, memory_mib=100)
+    assert len(charts()) == 2
+    run.log_metrics(epoch=3, loss=4.0, images_per_second=9.0, memory_mib=100, device_use=0.83)
+    assert len(charts()) == 3
 
 
 def test_a_finished_run_shows_its_curves_and_leads_on(empty_workspace: Path) -> None:
@@ -175,6 +228,17 @@ def test_a_link_chooses_the_run(empty_workspace: Path) -> None:
     app = AppTest.from_file(str(APP), default_timeout=120).run()
     app.query_params["run"] = first.id
     app = app.switch_page("pages/pretrain.py").run()
+    assert app.selectbox(key="pretrain-run").value == first.id
+
+
+def test_deleting_the_run_that_the_link_asks_for_clears_the_link(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    first, later = (make_run(empty_workspace, "pretrain", title) for title in ("a first", "a later one"))
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.query_params["run"] = later.id
+    app = app.switch_page("pages/pretrain.py").run()
+    app = app.button(key=f"pretrain-delete-{later.id}").click().run()
+    assert not app.exception and "which is not here" not in words(app)
     assert app.selectbox(key="pretrain-run").value == first.id
 
 
@@ -326,6 +390,26 @@ def test_how_faces_fall_into_steps_is_said_before_the_start(empty_workspace: Pat
     assert "72 faces in" in an_epoch(asking(also=("more",)))
 
 
+def test_what_would_be_refused_is_said_before_the_press(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted_set(empty_workspace)
+    abacus = DeviceInfo("cpu", "2 × Abacus", "bf16", 8.0)
+    monkeypatch.setattr(Studio, "device", lambda self: abacus)
+    monkeypatch.setattr("facessl.devices.detect", lambda: abacus)
+    app = open_page("pretrain")
+    assert "it starts at once" in words(app) and not app.button(key="pretrain-start").disabled
+    app.number_input(key="pretrain-cpu-processes").set_value(64)
+    app = app.run()
+    assert not app.exception and "64 processes get fewer than two each" in words(app)
+    assert "starts at once" not in words(app)
+    for key in ("pretrain-start", "pretrain-estimate", "pretrain-each"):
+        assert app.button(key=key).disabled
+
+
+def test_while_the_device_is_looked_for_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Studio, "device", lambda self: None)
+    assert refused(asking(processes=64)) == ""
+
+
 # -- the estimate ------------------------------------------------------------------------------------------------
 
 
@@ -364,6 +448,15 @@ def test_an_estimate_is_shown_with_what_it_was_measured_for(empty_workspace: Pat
     assert "of other settings" not in words(app)
 
 
+def test_an_estimate_tells_of_the_batches_that_there_were(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    probe = measured_probe(empty_workspace, batch_size=5000)
+    result = probe.result()
+    assert result and "batches of 5,000" in what_it_was_measured_for(probe, result)
+    said = what_it_was_measured_for(probe, result | {"batch_size": 1096})
+    assert "batches of 1,096 · 28 faces in 3 steps an epoch" in said
+
+
 def test_epochs_multiply_an_estimate_and_other_settings_make_it_stale(empty_workspace: Path) -> None:
     counted_set(empty_workspace)
     measured_probe(empty_workspace)
@@ -371,14 +464,66 @@ def test_epochs_multiply_an_estimate_and_other_settings_make_it_stale(empty_work
     app = next(field for field in app.number_input if field.label == "Epochs").set_value(100).run()
     assert "3 min 20 s" in [metric.value for metric in app.metric]
     assert "of other settings" not in words(app)
+    assert stale_figures(app) == []
     app = next(field for field in app.number_input if field.label == "Batch size").set_value(8).run()
     assert "Changed since: batch size." in words(app)
+
+
+def stale_figures(app: AppTest) -> list[str]:
+    """Return what is shown as measured for another form."""
+    found = []
+
+    def walk(block: Any) -> None:
+        for child in getattr(block, "children", {}).values():
+            if STALE in getattr(getattr(child, "proto", None), "id", ""):
+                found.extend(metric.label for metric in child.metric)
+            walk(child)
+
+    walk(app.main)
+    return found
+
+
+def test_figures_of_other_settings_are_faded_below_a_word_that_says_so(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    measured_probe(empty_workspace, batch_size=8)
+    app = open_page("pretrain")
+    assert stale_figures(app) == [metric.label for metric in app.metric] != []
+    order = [
+        element.type
+        for element in app.main
+        if "of other settings" in str(getattr(element, "value", "")) or element.type == "metric"
+    ]
+    assert order == ["markdown", *["metric"] * 4]
 
 
 def test_an_estimate_that_failed_says_why(empty_workspace: Path) -> None:
     counted_set(empty_workspace)
     make_run(empty_workspace, "probe", "Estimate").update(state="failed", error="The memory is full.")
     assert [error.value for error in open_page("pretrain").error] == ["It would not work: The memory is full."]
+
+
+def test_each_setting_is_estimated_beside_the_forms(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted_set(empty_workspace)
+    monkeypatch.setattr("facessl.jobs.start", lambda workspace, run, changes=None: None)
+    app = open_page("pretrain")
+    app = app.button(key="pretrain-each").click().run()
+    assert not app.exception
+    base, *others = reversed(Studio(empty_workspace).runs("probe"))
+    assert len(others) > 8 and not base.config["group"]
+    for run, seconds, memory in ((base, 2.0, 2048), (others[0], 1.0, 1024)):
+        files.write_json(run.path / "result.json", {
+            "seconds_an_epoch": seconds, "seconds_of_a_look": 0.5, "memory_mib": memory, "loss": 4.7, "chance": None,
+            "faces": 28, "steps_an_epoch": 3, "device": "a slide rule", "precision": "fp32",
+        })  # fmt: skip
+        run.update(state="finished")
+    others[1].update(state="failed", error="The memory is full.")
+    others[2].update(state="running")
+    app = app.run()
+    (table,) = (frame.value for frame in app.dataframe if "Instead" in frame.value)
+    assert list(table["Times as long"])[:2] == ["0.50 ×", "–"]
+    assert list(table["Difference"])[:2] == ["−1.0 GiB", "–"]
+    assert list(table["Would not work"])[:2] == ["", "The memory is full."]
+    assert [metric.value for metric in app.metric][:1] == ["2.0 s"]
 
 
 # -- watching ----------------------------------------------------------------------------------------------------
@@ -398,6 +543,7 @@ def test_curves_are_smoothed_and_another_run_is_laid_over(empty_workspace: Path)
     assert chart_names(app) == [["k-NN on val"], ["loss"]]
     app = app.selectbox(key=f"pretrain-over-{run.id}").select(other.id).run()
     assert [names[1:] for names in chart_names(app)] == [[run_name(other)]] * 2
+    assert "below its own line a run has learnt something" in words(app)
     app.selectbox(key=f"pretrain-over-{run.id}").select("nothing")
     app = app.slider(key="pretrain-smoothing").set_value(0.5).run()
     assert chart_names(app)[1] == ["loss, measured", "loss"]
@@ -422,9 +568,22 @@ def test_every_panel_draws_what_was_measured_and_says_what_was_not(empty_workspa
 
 def test_a_collapse_is_said_with_what_to_try() -> None:
     rows = [{"epoch": 3, "spread": 0.012, "collapsed": True}]
-    assert "spread 0.012 after epoch 3" in collapse_sentence(rows)
-    assert collapse_sentence([*rows, {"epoch": 4, "spread": 0.5, "collapsed": False}]) == ""
-    assert collapse_sentence([]) == ""
+    assert "spread 0.012 after epoch 3" in collapse_sentence(rows, "running", 300)
+    assert collapse_sentence([*rows, {"epoch": 4, "spread": 0.5, "collapsed": False}], "running", 300) == ""
+    assert collapse_sentence([], "running", 300) == ""
+
+
+@pytest.mark.parametrize("state", [*ACTIVE, *RESUMABLE, "finished"])
+def test_only_a_run_that_works_is_to_be_stopped(state: str) -> None:
+    said = collapse_sentence([{"epoch": 3, "spread": 0.012, "collapsed": True}], state, 300)
+    assert ("stop it, and start again" in said) == (state in ("queued", "running", "paused"))
+    assert "with a lower learning rate or a larger batch." in said
+
+
+def test_a_few_steps_are_no_collapse() -> None:
+    rows = [{"epoch": 3, "spread": 0.012, "collapsed": True}]
+    assert "after 8 steps. That says little" in collapse_sentence(rows, "finished", 8)
+    assert "lower learning rate" in collapse_sentence(rows, "finished", 50)
 
 
 def test_the_collapse_stands_on_the_page(empty_workspace: Path) -> None:
@@ -477,6 +636,18 @@ def test_a_run_goes_on_with_what_was_changed_and_nothing_else(
     app.number_input(key=f"go-on-{run.id}-0-epochs").set_value(35)
     next(button for button in app.button if button.label == "Go on with these").click().run()
     assert asked_for == [(run.id, {"epochs": 35})]
+
+
+def test_a_run_does_not_go_on_with_a_number_out_of_range(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = make_run(empty_workspace, "pretrain", "cut off")
+    run.update(state="stopped")
+    app = open_page("pretrain")
+    app.number_input(key=f"go-on-{run.id}-0-batch_size").set_value(99_999)
+    app = next(button for button in app.button if button.label == "Go on with these").click().run()
+    assert not app.exception
+    assert plain("Batch size: must be 8,192 or less, got 99999.") in [error.value for error in app.error]
+    assert run.config["recipe"]["batch_size"] == PretrainRecipe.model_fields["batch_size"].default
 
 
 # -- the table ---------------------------------------------------------------------------------------------------
@@ -538,9 +709,28 @@ def test_the_run_shown_is_marked_in_the_table(empty_workspace: Path) -> None:
         assert list(table[table["Shown"] != ""]["Id"]) == [run.id[-4:]]
 
 
-def test_a_long_title_or_note_pushes_no_column_out_of_sight() -> None:
+def test_a_long_title_or_note_pushes_no_column_out_of_sight(empty_workspace: Path) -> None:
     widths = {name: column["width"] for name, column in columns().items()}
     assert sum(widths[name] for name in ("Shown", "Run", "What differs", "Note", "Id")) < 700
+    # 1,440 points less the page's margins and a scroll bar; the boxes to choose a row with take 34.
+    drawn = list(rows_of([make_run(empty_workspace, "pretrain", "any")]).popitem()[1])
+    upto = drawn[: drawn.index("Asked for") + 1]
+    assert 34 + sum(widths[name] for name in upto) <= 1440 - 2 * 85 - 15
+
+
+def test_a_loss_of_six_figures_keeps_them_all() -> None:
+    digit, padding = 7, 16  # points
+    assert columns()["Loss"]["width"] >= len("123456.789") * digit + padding
+
+
+def test_what_is_known_of_a_run_stands_one_below_the_other(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    make_run(empty_workspace, "pretrain", "cut off").update(state="stopped")
+    app = open_page("pretrain")
+    asides = [expander for column in app.columns for expander in column.expander]
+    labels = ["Settings of this run", "Title and note", "Go on with other settings"]
+    assert [expander.label for expander in app.expander if expander.label in labels] == labels
+    assert not {expander.label for expander in asides} & set(labels)
 
 
 def test_runs_of_one_name_are_told_apart_by_what_most_do_not_have(empty_workspace: Path) -> None:

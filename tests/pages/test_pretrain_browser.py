@@ -5,10 +5,31 @@ from typing import Any
 
 import pytest
 
-from tests.browser.driver import FLAGS, browser_path, no_error, served
+from facessl.studio import Studio
+from tests.browser.driver import FLAGS, browser_path, no_error, opened, served
 from tests.pages.made import make_run, pretrained, tiny_set
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.mark.timeout(120)
+def test_a_number_typed_out_of_range_is_refused_when_start_is_pressed_at_once(tmp_path: Path) -> None:
+    executable = browser_path()
+    tiny_set(tmp_path)
+    with served(tmp_path) as address, opened(f"{address}/pretrain", executable, webgl=False) as page:
+        start = page.get_by_role("button", name="Start pre-training")
+        start.wait_for()
+        no_error(page)
+        page.get_by_role("spinbutton", name="Epochs").fill("99999")
+        start.click()  # the field is left only by this
+        page.get_by_text("Epochs: must be 10,000 or less, got 99999.").wait_for(timeout=10_000)
+        no_error(page)
+        assert start.is_disabled()
+        page.get_by_role("spinbutton", name="Epochs").fill("3")
+        page.get_by_role("spinbutton", name="Epochs").press("Tab")
+        page.get_by_text("Nobody is before it").wait_for(timeout=10_000)
+        assert start.is_enabled()
+    assert Studio(tmp_path).runs("pretrain") == []
 
 
 @pytest.mark.timeout(120)
@@ -29,8 +50,8 @@ def test_a_second_browser_sees_what_the_first_and_a_command_do(tmp_path: Path) -
             page.get_by_text(run.title, exact=True).first.wait_for()
             no_error(page)
 
-        desk.get_by_text("Name and note").click()
-        desk.get_by_label("Name", exact=True).fill("Called anew")
+        desk.get_by_text("Title and note").click()
+        desk.get_by_label("Title", exact=True).fill("Called anew")
         desk.get_by_role("button", name="Save").click()
         for page in pages:
             page.get_by_text("Called anew", exact=True).first.wait_for(timeout=10_000)

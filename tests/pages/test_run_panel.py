@@ -10,6 +10,7 @@ from facessl import attending, runs
 from facessl.config import EmbedRecipe, PretrainRecipe
 from facessl.run import Run
 from pages._shared.run_panel import is_live
+from pages._shared.widgets import run_name
 from pages._shared.words import plain
 from tests.pages.made import words
 
@@ -100,6 +101,14 @@ def test_deleting_names_what_goes_as_well(empty_workspace: Path, learning: Run) 
     assert "a map\\_of it" in words(app)
     press(app, "Delete 2 runs")
     assert not learning.path.exists() and not child.path.exists()
+
+
+def test_what_goes_as_well_can_be_told_apart_where_two_have_one_title(empty_workspace: Path, learning: Run) -> None:
+    learning.update(state="stopped")
+    users = [runs.create(empty_workspace, "embed", EmbedRecipe(model=learning.id), title="alike") for _ in range(2)]
+    said = words(panel())
+    assert all(f"- {plain(run_name(user))}" in said for user in users)
+    assert run_name(users[0]) != run_name(users[1])
 
 
 def test_a_run_that_died_is_watched_until_somebody_has_said_what_becomes_of_it(learning: Run) -> None:

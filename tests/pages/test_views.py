@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import NumberInput
 
 from facessl import views
 from facessl.config import PretrainRecipe
@@ -63,11 +64,22 @@ def test_contradicting_settings_keep_the_pictures_of_the_last_that_fit(empty_wor
     assert not app.button(key="views-use").disabled
 
 
+def test_a_face_is_said_to_be_somebodys_or_nobodys_yet(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    crops = Studio(empty_workspace).dataset("tiny").crops
+    named, nameless = (int(np.flatnonzero((crops["person"] != "") == has)[0]) for has in (True, False))
+    app = open_page("views")
+    for row, said in ((named, f"{crops['person'][named]}, as prepared"),
+                      (nameless, "As prepared; nobody has said who this is.")):  # fmt: skip
+        app = app.number_input(key="views-row-tiny").set_value(row).run()
+        assert said in [caption.value.replace("\\", "") for caption in app.caption]
+
+
 def pictures(app: AppTest) -> list[str]:
     return [body for element in app.get("html") if "<img" in (body := str(element.proto.body))]
 
 
-def size_in_form(app: AppTest) -> object:
+def size_in_form(app: AppTest) -> NumberInput:
     return next(field for field in app.number_input if field.key.endswith("-image_size"))
 
 
@@ -80,6 +92,16 @@ def test_views_begin_at_the_size_that_training_will_use(empty_workspace: Path) -
     app = app.switch_page("pages/views.py").run()
     assert app.select_slider(key="views-size").value == 80
     assert "80 px is what Pre-train's form has." in [caption.value for caption in app.caption]
+
+
+@pytest.mark.parametrize("typed", [99_999, -1])
+def test_a_size_that_training_refuses_is_not_drawn(empty_workspace: Path, typed: int) -> None:
+    counted_set(empty_workspace)
+    app = open_page("pretrain")
+    app = size_in_form(app).set_value(typed).run()
+    app = app.switch_page("pages/views.py").run()
+    assert not app.exception
+    assert app.select_slider(key="views-size").value == PretrainRecipe.model_fields["image_size"].default
 
 
 def test_the_size_is_carried_with_the_views(empty_workspace: Path) -> None:

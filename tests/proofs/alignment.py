@@ -104,9 +104,13 @@ def cut_both(image: np.ndarray, detector: FaceDetector) -> tuple[np.ndarray, np.
 
 
 def accuracies(faces: np.ndarray, photos: list[str], folds: list[Fold]) -> dict[str, np.ndarray]:
-    """Return the verification accuracy of each fold (F,), by normalised pixels and by PCA."""
+    """Return the verification accuracy of each fold (F,), by normalised pixels and by PCA.
+
+    A face is compared with its mirror image, as embeddings are: which way a head is turned shall not count.
+    """
     grey = faces.mean(axis=3, keepdims=True).round().astype(np.uint8).repeat(3, axis=3)
-    rows = pixel_embeddings(grey, SIDE)[:, ::3]  # the three channels are alike
+    both = (pixel_embeddings(np.ascontiguousarray(side), SIDE) for side in (grey, grey[:, :, ::-1]))
+    rows = sum(both)[:, ::3] / 2  # the three channels are alike
     place = {name: row for row, name in enumerate(photos)}
     pairs = [np.array([(place[one], place[other]) for one, other, _ in fold]) for fold in folds]
     same = np.array([[label for *_, label in fold] for fold in folds])

@@ -70,6 +70,61 @@ def test_of_generated_faces_there_is_a_heat_map_with_chance_at_zero(prepared_hom
     runs.delete([run])
     heat = report["charts"][0]
     assert heat["x"] == ["person", *factors.FACTORS]
-    assert heat["y"] == ["pixels", "PCA-whitened pixels", "untrained network"]
-    assert all(0 <= value <= 1 for row in heat["z"] for value in row)
+    assert heat["y"] == ["pixels", "PCA-whitened pixels", "untrained network"] and heat["first"]
+    rows = report["tables"][0]["rows"]
+    assert {"majority", "PCA + SVM (rbf)", "PCA + LDA"} <= {row["model"] for row in rows[3:]}
+    assert all(row["person"]["photos"] == rows[0]["person"]["photos"] for row in rows)
+    for row, numbers in zip(rows, heat["z"], strict=False):  # the same figures, also below 0
+        assert [row[name].split()[0] for name in factors.FACTORS] == [f"{number:z.2f}" for number in numbers[1:]]
     assert report["tables"][0]["rows"][0]["person"]["split"] == "val and test"
+
+
+def test_networks_are_read_of_each_face_as_it_is_and_not_of_its_mean_with_its_mirror_image(
+    prepared_home: Path,
+) -> None:
+    """A vector that is the same for a face and its mirror image cannot know to which side it looks."""
+    dataset = open_dataset(prepared_home, "demo")
+    options = factors.Options(backbone="tinyvgg", image_size=32)
+    small = {"dataset": "demo", "backbone": "tinyvgg", "image_size": 32, "batch_size": 16}
+    run = run_here(prepared_home, "pretrain", epochs=1, **small)
+    try:
+        turned = open_dataset(prepared_home, "demo")
+        turned.__dict__["faces"] = np.asarray(dataset.faces).copy()
+        rows = dataset.rows("test", "val")
+        turned.faces[rows] = turned.faces[rows][:, :, ::-1]
+        for name in ("untrained", run.id):
+            one, other = (
+                factors._vectors(name, seen, rows, options, prepared_home, fine) for seen in (dataset, turned)
+            )
+            assert not np.allclose(one, other, atol=1e-3)
+            assert one.shape[1] > 1 and np.isfinite(one).all()
+    finally:
+        runs.delete([run])
+
+
+def test_each_nameless_method_is_asked_unless_told_otherwise(prepared_home: Path) -> None:
+    from facessl import methods
+
+    steps = factors.steps(open_dataset(prepared_home, "demo"), factors.Options(), prepared_home)
+    assert [step.settings["method"] for step in steps if step.kind == "pretrain"] == methods.nameless()
+
+
+def test_a_set_without_names_is_refused_before_anything_is_trained(prepared_home: Path) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    dataset.__dict__["people"] = []
+    with pytest.raises(DatasetError, match="fewer than two named people"):
+        factors.steps(dataset, factors.Options(), prepared_home)
+
+
+def test_a_sentence_holds_no_tables_short_names_and_a_figure_no_negative_nothing() -> None:
+    low, high = {"low": -0.002, "high": 0.1, "score": -0.001}, {"low": 0.5, "high": 0.7, "score": 0.6}
+    person = {"low": 0.4, "high": 0.6, "accuracy": 0.5, "chance": 0.2}
+    known = {name: high if name.startswith("light") else low for name in factors.FACTORS}
+    read = {
+        "PCA-whitened pixels": {"person": person, "factors": dict.fromkeys(factors.FACTORS, low)},
+        "SimCLR": {"person": person, "factors": known},
+    }
+    assert factors._sentences(read) == [
+        "SimCLR knows more about the side of the light and the height of the light than PCA-whitened pixels."
+    ]
+    assert factors._with_interval(low) == "0.00 (0.00 to 0.10)"

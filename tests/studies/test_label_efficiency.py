@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 from scipy import stats
@@ -11,10 +12,12 @@ from scipy import stats
 from facessl import config, files, recipes, runs
 from facessl.dataset import open_dataset
 from facessl.errors import RecipeError
+from facessl.metrics import wilson_interval
+from facessl.run import Run
 from facessl.studies import label_efficiency as study
 from facessl.studies._crossings import _sentence, beside_plain
 from facessl.studies._labels import Line, report
-from facessl.studies._seeds import beats, estimate
+from facessl.studies._seeds import beats, estimate, told_apart
 from facessl.studies._starts import Start
 from facessl.studying import Done
 from tests.tiny import make_set
@@ -23,10 +26,17 @@ NOTHING = Line(Start("nothing", "nothing", "nothing"), "finetune")
 SIMCLR = Line(Start("simclr", "method", "SimCLR"), "frozen")
 
 
-def tuned(top1: float) -> Done:
+def tuned(top1: float, right: list[bool] | None = None, folder: Path | None = None) -> Done:
+    """Return a fine-tuning; where it is to be compared, with the photos that it named right, in a folder."""
+    run = None
+    if right is not None and folder is not None:
+        folder.mkdir(parents=True)
+        rows = {"face": range(len(right)), "label": 0, "predicted": [0 if one else 1 for one in right]}
+        pd.DataFrame(rows).to_parquet(folder / "predictions.parquet")
+        run = Run(folder)
     metrics = {"top1": top1, "top3": None, "top5": None, "macro_f1": top1, "photos": 50, "train_photos": 6}
     plain = {"name": "majority", "top1": 0.1, "low": 0.05, "high": 0.2, "photos": 50, "macro_f1": 0.02}
-    return Done("key", None, {"metrics": metrics, "baselines": [plain]})
+    return Done("key", run, {"metrics": metrics, "baselines": [plain]})
 
 
 def test_shares_that_name_the_same_photos_are_done_once(tmp_path: Path) -> None:
@@ -73,11 +83,30 @@ def test_shares_that_are_none_are_refused(shares: str) -> None:
         study.Options(shares=shares)
 
 
-def test_the_interval_over_seeds_is_students() -> None:
+def test_the_interval_is_students_over_seeds_where_photos_are_plenty() -> None:
     shares = [0.5, 0.62, 0.55]
-    found = estimate(shares, 50)
+    found = estimate(shares, 10**7)
     low, high = stats.t.interval(0.95, 2, loc=np.mean(shares), scale=stats.sem(shares))
-    assert (found.mean, found.low, found.high) == pytest.approx((np.mean(shares), low, high))
+    assert (found.mean, found.low, found.high) == pytest.approx((np.mean(shares), low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize("shares", [[0.75, 0.75], [2 / 16, 2 / 16, 2 / 16], [0.5, 0.75], [1.0, 1.0], [0.0, 0.0]])
+def test_no_interval_is_narrower_than_wilsons_over_the_photos(shares: list[float]) -> None:
+    found, (low, high) = estimate(shares, 16), wilson_interval(round(16 * float(np.mean(shares))), 16)
+    assert found.low <= low + 1e-9 and found.high >= high - 1e-9
+    if len(set(shares)) == 1:
+        assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_seeds_and_photos_add_up_like_errors_that_do_not_know_of_each_other() -> None:
+    """Drawn a thousand times, each time other seeds and other photos, the interval holds the truth as it says."""
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(1000):
+        photos = rng.normal(0.5, 0.25, 100).clip(0, 1)  # how likely each is named right
+        seeds = [rng.binomial(1, (photos + rng.normal(0, 0.03)).clip(0, 1)).mean() for _ in range(3)]
+        found = estimate(seeds, 100)
+        hits += found.low <= 0.5 <= found.high
+    assert hits >= 950
 
 
 def test_the_interval_of_one_seed_is_wilsons() -> None:
@@ -87,23 +116,78 @@ def test_the_interval_of_one_seed_is_wilsons() -> None:
     assert estimate([0.6], 50)[1:3] == pytest.approx(ends, abs=1e-4)
 
 
-def test_one_beats_another_when_seed_by_seed_the_gain_is_real() -> None:
-    low = {seed: tuned(0.3 + 0.2 * seed) for seed in range(3)}  # seeds differ much, the gain hardly
-    high = {seed: tuned(0.35 + 0.2 * seed + 0.001 * seed) for seed in range(3)}
+def named(folder: Path, *right: int) -> dict[int, Done]:
+    """Return a run a seed, which named the first so many of a hundred photos right."""
+    return {seed: tuned(n / 100, [i < n for i in range(100)], folder / str(seed)) for seed, n in enumerate(right)}
+
+
+def test_one_beats_another_when_seed_by_seed_the_gain_is_real(tmp_path: Path) -> None:
+    low, high = named(tmp_path / "low", 30, 50, 70), named(tmp_path / "high", 45, 66, 86)  # seeds differ, gains hardly
     assert beats(high, low) == 1 and beats(low, high) == -1 and beats(low, low) == 0
-    assert beats({0: tuned(0.9), 1: tuned(0.2)}, {0: tuned(0.3), 1: tuned(0.5)}) == 0
+    assert beats(named(tmp_path / "a", 90, 20), named(tmp_path / "b", 30, 50)) == 0
+
+
+def test_seeds_that_agree_on_one_photo_of_sixteen_decide_nothing(tmp_path: Path) -> None:
+    first, second = (
+        {seed: tuned(n / 16, [i < n for i in range(16)], tmp_path / f"{n}-{seed}") for seed in range(seeds)}
+        for n, seeds in ((13, 2), (12, 2))
+    )
+    assert beats(first, second) == 0 and "no more than chance, 2 seeds each" in told_apart(first, second)
+
+
+@pytest.mark.parametrize(("ahead", "verdict"), [(5, 0), (6, 1)])  # McNemar: 2 · 2⁻⁵ = 6.3 %, 2 · 2⁻⁶ = 3.1 %
+def test_few_photos_that_differ_are_a_coins_throws_however_many_seeds(tmp_path: Path, ahead: int, verdict: int) -> None:
+    first, second = named(tmp_path / "a", *[50 + ahead] * 3), named(tmp_path / "b", 50, 50, 50)
+    assert beats(first, second) == verdict
+
+
+def test_one_seed_is_decided_by_mcnemars_test(tmp_path: Path) -> None:
+    assert beats(named(tmp_path / "a", 60), named(tmp_path / "b", 50)) == 1
+    assert beats(named(tmp_path / "c", 53), named(tmp_path / "d", 50)) == 0
 
 
 @pytest.mark.parametrize(("verdicts", "said"), [
     ((1, 1, 0, 0), "better than from nothing with 1 % and 5 % of the labels; from 10 % of the labels on, "
-                   "from nothing is as good."),
-    ((1, 0, -1, -1), "from 5 % of the labels on, from nothing is as good, and better with 10 % and 100 %."),
+                   "the two are not told apart."),
+    ((1, 0, -1, -1), "from 5 % of the labels on, the two are not told apart, but with 10 % and 100 % from nothing "
+                     "is better."),
+    ((1, -1, -1, -1), "from 5 % of the labels on, from nothing is better."),
     ((1, 1, 1, 1), "with every share of the labels, from 1 % to 100 %."),
     ((0, 0, 0, 0), "with no share of the labels better than from nothing; no difference is more than chance."),
     ((0, 0, -1, 0), "with no share of the labels better than from nothing, and worse with 10 %."),
 ])  # fmt: skip
 def test_where_curves_cross_is_said(verdicts: tuple[int, ...], said: str) -> None:
     assert _sentence(SIMCLR, dict(zip((1.0, 5.0, 10.0, 100.0), verdicts, strict=True))).endswith(said)
+
+
+IMAGENET = Line(Start("imagenet", "imagenet", "ImageNet", "Put its weights there."), "finetune")
+
+
+@pytest.mark.parametrize(
+    ("asked", "done", "said"),
+    [
+        ([NOTHING], [NOTHING], "nothing to compare that with"),
+        ([NOTHING, IMAGENET], [NOTHING], "ImageNet cannot be had: Put its weights there."),
+        ([NOTHING, SIMCLR], [NOTHING], "So far there is no start that could be compared"),
+        ([NOTHING, SIMCLR], [SIMCLR], "So far there is no start that could be compared"),
+        ([SIMCLR], [SIMCLR], "Without “nothing, fine-tuned”"),
+        ([NOTHING, SIMCLR], [NOTHING, SIMCLR], "and from nothing are not told apart"),
+    ],
+)
+def test_a_study_of_one_start_has_nothing_to_compare_it_with(asked: list[Line], done: list[Line], said: str) -> None:
+    runs_of = {line: {10: {0: tuned(0.9 if line == SIMCLR else 0.1)}} for line in asked}
+    reached = {line: runs_of[line] if line in done else {} for line in asked}
+    sentence = report(reached, same=[], pretrained_once=True).sentences[0]
+    assert said in sentence
+    # What could be added is said exactly where nothing that was asked for will ever be comparable.
+    assert ("imagenet" in sentence and "simclr" in sentence and "supcon" not in sentence) == (
+        "compare that" in sentence
+    )
+
+
+def test_the_plain_methods_are_drawn_behind_the_starts() -> None:
+    (chart,) = report({NOTHING: {10: {0: tuned(0.5)}}}, same=[], pretrained_once=True).charts
+    assert {line["name"]: line.get("quiet", False) for line in chart.lines} == {NOTHING.name: False, "majority": True}
 
 
 def test_a_plain_method_that_is_ahead_is_said_to_be() -> None:
@@ -124,5 +208,7 @@ def test_the_report_has_a_band_and_the_plain_rows_beside_at_each_share() -> None
     rows = [(row["labels, %"], row["model"]) for row in content["tables"][0]["rows"]]
     assert rows == [(1, "from nothing, fine-tuned"), (1, "SimCLR, frozen"), (1, "majority"),
                     (100, "from nothing, fine-tuned"), (100, "majority")]  # fmt: skip
-    assert content["tables"][0]["rows"][1]["top-1"]["how"] == "frozen"
+    assert content["tables"][0]["columns"][:2] == ["model", "top-1"]  # on a phone what follows is scrolled to
+    how = content["tables"][0]["rows"][1]["top-1"]["how"]
+    assert how == "frozen, mean of 2 seeds, interval over seeds and photos"
     assert "5 % of the labels would be the photos of a smaller share" in content["tables"][0]["note"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.model_selection import train_test_split
@@ -13,8 +14,9 @@ from sklearn.model_selection import train_test_split
 from facessl import losses, registry
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError, Stopped
+from facessl.metrics import wilson_interval
 from facessl.run import Run
-from facessl.studies import _crops, _notebook, _published, _why, s1
+from facessl.studies import _crops, _notebook, _published, _s1_report, _why, s1
 from facessl.studying import Done
 from tests.studies.taking import take
 
@@ -108,14 +110,34 @@ def test_a_split_of_too_few_is_refused_in_words() -> None:
         _notebook.pooled_split(np.array([0, 0, 1, 1, 2, 2]))
 
 
-def test_a_straight_crop_is_the_box_in_grey_whatever_its_shape() -> None:
+class TwoBoxes:
+    """A cascade that finds two boxes, and notes how it was asked."""
+
+    def detectMultiScale(self, grey: np.ndarray, *how: object, minSize: tuple[int, int]) -> np.ndarray:  # noqa: N802, N803
+        self.asked = (grey.shape, *how, minSize)
+        return np.array([(30, 10, 20, 10), (0, 0, 10, 10)])
+
+
+def test_every_box_is_kept_in_grey_whatever_its_shape() -> None:
     photo = np.zeros((40, 60, 3), np.uint8)
     photo[10:20, 30:50] = (200, 100, 50)
-    crop = _crops.straight_crop(photo, (30, 10, 20, 10), 8)
-    assert crop is not None and crop.shape == (8, 8)
-    assert (crop == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)).all()
-    assert _crops.straight_crop(photo, (math.nan,) * 4, 8) is None
-    assert _crops.straight_crop(photo, (100, 100, 5, 5), 8) is None
+    cascade = TwoBoxes()
+    left, right = _crops.every_box(cascade, photo, 8)  # type: ignore[arg-type]
+    assert cascade.asked == ((40, 60), 1.3, 5, (30, 30))  # as the notebook asks
+    assert left.shape == right.shape == (8, 8) and not left.any()
+    assert (right == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)).all()
+
+
+def test_a_photo_of_two_faces_gives_two_crops_of_its_label(
+    prepared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    read = _crops.PhotoReader.read
+    monkeypatch.setattr(_crops.PhotoReader, "read", lambda self, photo: np.concatenate([read(self, photo)] * 2, axis=1))
+    crops = _crops.grey(dataset, 32, prepared_home, tmp_path, lambda: None)
+    assert (crops.photos, crops.how) == (80, _crops.FROM_PHOTOS)
+    assert len(crops.pictures) > 120 and np.bincount(crops.labels).min() > 30  # 20 photos each
+    assert set(crops.splits) == {"train", "val", "test"}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +153,7 @@ def test_crops_come_from_the_photos_and_are_kept_for_the_next_step(
 ) -> None:
     folder, done = taken
     assert done["notebook"].result["crops"] == _crops.FROM_PHOTOS
-    assert len(list(folder.glob("grey-32-*.npz"))) == 1
+    assert len(list(folder.glob("every-box-32-*.npz"))) == 1
     assert not list(folder.glob(".*partial*"))
 
 
@@ -143,9 +165,31 @@ def test_without_the_photos_the_sets_own_crops_are_taken_and_that_is_said(tmp_pa
     info["recipe"] |= {"source": "folder", "path": str(tmp_path / "gone"), "options": {}}
     (path / "dataset.json").write_text(json.dumps(info))
     dataset = open_dataset(tmp_path, "tiny")
-    rows = dataset.rows("train")
-    crops, how = _crops.grey(dataset, rows, 32, tmp_path, tmp_path, lambda: None)
-    assert how == _crops.FROM_FACES and crops.shape == (len(rows), 32, 32)
+    rows = dataset.rows("train", "val", "test")
+    crops = _crops.grey(dataset, 32, tmp_path, tmp_path, lambda: None)
+    assert crops.how == _crops.FROM_FACES and crops.pictures.shape == (len(rows), 32, 32)
+    assert crops.labels.tolist() == dataset.labels(rows).tolist()
+
+
+def test_where_haar_finds_too_few_the_sets_own_crops_are_taken_and_that_is_said(
+    prepared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_crops, "every_box", lambda *_: [])
+    crops = _crops.grey(open_dataset(prepared_home, "demo"), 32, prepared_home, tmp_path, lambda: None)
+    assert crops.how == _crops.TOO_FEW and len(crops.pictures) == 80
+
+
+def test_crops_of_the_old_kind_are_not_taken_for_these(prepared_home: Path) -> None:
+    """They stood in ``grey-…npz``, results of them under a step's ``what`` alone."""
+    steps = s1.steps(open_dataset(prepared_home, "demo"), TINY, prepared_home)
+    assert all("crops" in step.settings for step in steps if step.kind == "inside")
+
+
+def test_a_set_without_names_is_refused_before_anything_is_trained(prepared_home: Path) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    dataset.__dict__["people"] = []
+    with pytest.raises(DatasetError, match="fewer than two named people"):
+        s1.steps(dataset, TINY, prepared_home)
 
 
 def test_every_step_that_can_be_taken_was(taken: tuple[Path, dict[str, Done]]) -> None:
@@ -164,14 +208,49 @@ def test_the_report_holds_three_columns_a_panel_and_what_is_missing(
     assert first["their figure: top-1"]["share"] == 0.212
     assert first["ours as they did it: top-1"]["photos"] == 16  # a fifth of 80
     assert first["ours done right: top-1"]["split"] == "val"
+    (row,) = (row for row in taken[1]["simclr-tuned"].run.metrics() if row["epoch"] == 1)  # type: ignore[union-attr]
+    assert first["ours done right: top-3"]["share"] == row["val_top3"] >= row["val_top1"]
+    assert first["ours done right: top-3"]["photos"] == row["val_photos"]
+    assert "ours done right: top-5" not in first  # of four people it would always be 1
+    assert not any("earlier version" in said for said in report.missing)
+    (top3,) = (chart for chart in report.charts if chart.title == "Top-3 after each epoch")
+    theirs, notebook = top3.lines[0], taken[1]["notebook"].result["epochs"]
+    assert theirs["name"].startswith("their figure, SimCLR") and theirs["y"][0] > 0.212  # their top-1
+    drawn = {line["name"]: line["y"] for line in top3.lines}
+    assert drawn["ours as they did it, SimCLR"] == [epoch["top3"] for epoch in notebook if epoch["epoch"] > 0]
+    assert drawn["ours done right, SimCLR, fine-tuned (val)"][0] == row["val_top3"]
     panel = tables[_why.TITLE].rows
     assert [row["what is done otherwise"] for row in panel][:1] == ["as the notebook did it"]
     assert all(row["chance"] == 0.25 for row in panel if "chance" in row)
+    linear = "read right (linear layer on the features)"
+    assert all(row[f"macro-F1, {linear}"] is not None for row in panel if linear in row)
+    assert panel[-1]["read as it did (largest axis)"] == "not asked"
+    model2 = tables[_why.TRANSFER_TITLE].rows
+    assert [row["what is done otherwise"] for row in model2] == [
+        "as the notebook did it: from nothing, the cell run twice", "from nothing, the cell run once"
+    ]  # fmt: skip
+    (before, first) = taken[1]["notebook-classifier"].result["epochs"]
+    assert [row[_why._FIRST]["share"] for row in model2] == [first["train_top1"], before["train_top1"]]
+    assert [row[_why._LAST]["share"] for row in model2] == [first["top1"], before["top1"]]
+    assert any("not known here without" in table.note for table in report.tables)
+    why_20 = next(said for said in report.sentences if said.startswith("Why 20 %"))
+    assert why_20.count(" – ") == 3  # each share with its interval
     on_test = tables["Done right, on test"].rows
     assert {"majority", "PCA + LDA", "1-NN on PCA-whitened pixels"} <= {row["model"] for row in on_test}
     assert any("ImageNet weights of ResNet18" in said for said in report.missing)
     assert any("cannot be said here without ImageNet weights" in said for said in report.sentences)
     json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_two_figures_of_one_network_are_told_apart(prepared_home: Path, taken: tuple[Path, dict[str, Done]]) -> None:
+    """One is S1's own reading, with batch norm as while training; the other is read when training is over."""
+    result = {**taken[1]["notebook"].result, "argmax": 0.123}
+    result["epochs"] = [{**result["epochs"][-1], "top1": 0.045}]
+    done = {**taken[1], "notebook": Done("notebook", None, result)}
+    said = s1.answer(open_dataset(prepared_home, "demo"), TINY, done, prepared_home).sentences
+    assert any("right in 12.3 %" in sentence for sentence in said)
+    (own,) = (sentence for sentence in said if "SimCLR 4.5 %" in sentence)
+    assert "the same network as the 12.3 % above" in own and "with batch norm as while training" in own
 
 
 def test_their_second_run_of_the_cell_goes_before_the_epochs_it_logs(taken: tuple[Path, dict[str, Done]]) -> None:
@@ -206,6 +285,45 @@ def test_an_answer_is_there_before_anything_is_done(prepared_home: Path) -> None
     done: Mapping[str, Done] = {}
     report = s1.answer(open_dataset(prepared_home, "demo"), TINY, done, prepared_home)
     assert report.sentences == [] and len(report.tables) == 2  # what they published
+
+
+@pytest.mark.parametrize(
+    ("rival", "simclr", "said"),
+    [(30, 12, "survives"), (12, 30, "does not survive"), (20, 17, "is not decided"), (17, 20, "is not decided")],
+)
+def test_transfer_beats_simclr_only_where_chance_cannot_say_so(
+    tmp_path: Path, rival: int, simclr: int, said: str
+) -> None:
+    done = {"imagenet-tuned": judged(tmp_path / "a", rival), "simclr-tuned": judged(tmp_path / "b", simclr)}
+    (sentence,) = _s1_report._survives(done)
+    assert f"“Transfer beats SimCLR” {said} on this set: {rival / 40:.1%}".replace("%", " %") in sentence
+    # The photos that only one got right are a coin's throws: 2 · 2⁻¹⁸ of eighteen, 2 · 2⁻³ of three.
+    p = 2 * 0.5 ** abs(rival - simclr)
+    assert f"p = {p:.2g}" in sentence and ("can be chance" in sentence) == (p > 0.05)
+
+
+def judged(folder: Path, right: int) -> Done:
+    """Return a fine-tune run that named the first so many of forty test photos rightly."""
+    folder.mkdir()
+    rows = {"face": range(40), "label": 0, "predicted": [0] * right + [1] * (40 - right)}
+    pd.DataFrame(rows).to_parquet(folder / "predictions.parquet")
+    metrics = {"top1": right / 40, "top1_interval": wilson_interval(right, 40), "photos": 40, "frozen": False}
+    return Done("", Run(folder), {"metrics": metrics})
+
+
+def test_model_2s_mistakes_are_switched_off_alone_and_together() -> None:
+    """What its first cell gave is the first half of what both gave: it costs no training of its own."""
+    epochs = [{"epoch": epoch, "train_top1": 0.5 + epoch / 10, "top1": 0.4 + epoch / 10} for epoch in (-1, 0, 1, 2)]
+    result = {"epochs": epochs, "photos": 20, "faces_seen": 100, "split": _why.POOLED, "earlier": 2}
+    done = {key: Done(key, None, result) for key in ("notebook-classifier", _why.TRANSFER)}
+    (table,) = _why.transfer_table(done)
+    assert [row["what is done otherwise"] for row in table.rows] == [
+        "as the notebook did it: from nothing, the cell run twice", "from nothing, the cell run once",
+        "true ImageNet weights, not from nothing", "neither: true ImageNet weights, the cell run once",
+    ]  # fmt: skip
+    assert [row[_why._FIRST]["share"] for row in table.rows] == [0.6, 0.4] * 2
+    assert [row[_why._LAST]["share"] for row in table.rows] == pytest.approx([0.6, 0.4] * 2)
+    assert table.rows[0][_why._FIRST]["photos"] == 80 and "not known here" not in table.note
 
 
 def test_the_notebook_is_no_method_of_ours() -> None:

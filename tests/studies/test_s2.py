@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facessl.dataset import open_dataset
+from facessl.errors import DatasetError
 from facessl.studies import _clusters, _epochs, _s2_report, s2
 from facessl.studies._epochs import Race, over_seeds, race
 from facessl.studying import Done
@@ -69,17 +70,59 @@ def test_one_seed_covers_nothing() -> None:
 
 def test_the_claim_is_judged_by_its_interval() -> None:
     assert "holds:" in _s2_report._claim(over_seeds(races(0.3, 0.4, 0.5, 0.4, 0.3)))[0]
+    assert "is not decided" in _s2_report._claim(over_seeds(races(0.3, 0.4)))[0]  # two seeds decide nothing
     assert "does not hold" in _s2_report._claim(over_seeds(races(0.6, 0.9, 0.8, 0.7, 0.9)))[0]
     assert "is not decided" in _s2_report._claim(over_seeds(races(0.3, 0.9, 0.5, 0.4, None)))[0]
     assert "In 1 of 5 it never got there" in _s2_report._claim(over_seeds(races(0.3, 0.9, 0.5, 0.4, None)))[0]
     assert "cannot be upheld" in _s2_report._claim(over_seeds(races(None, None, 0.5)))[0]
 
 
-def test_the_interval_over_seeds_is_students() -> None:
-    low, high = _s2_report.t_interval([0.5, 0.6, 0.7])
-    half = 4.302653 * 0.1 / 3**0.5  # t of two degrees of freedom
-    assert (low, high) == (pytest.approx(0.6 - half, abs=1e-6), pytest.approx(0.6 + half, abs=1e-6))
-    assert _s2_report.t_interval([0.0, 1.0]) == (0.0, 1.0)
+@pytest.mark.parametrize(("epochs", "said"), [(1, "own epoch counted"), (20, "own 20 epochs counted")])
+def test_the_pretexts_epochs_are_counted_in_plain_words(epochs: int, said: str) -> None:
+    assert said in _s2_report._with_pretext(epochs, dict(enumerate(races(0.5))))[0]
+
+
+def test_agreement_by_chance_is_never_minus_nothing() -> None:
+    nothing = dict.fromkeys(("nmi", "ari", "ami", "nmi_by_chance"), -0.001)
+    assert (
+        "-0.00" not in _s2_report._light({"clusters": Done("clusters", None, {"people": nothing, "light": nothing})})[0]
+    )
+
+
+def test_one_seed_has_no_interval_and_says_so() -> None:
+    (said,) = _s2_report._claim(over_seeds(races(1.0)))
+    assert "coverage" not in said and "1.00 – 1.00" not in said and said.endswith("One seed has no interval.")
+
+
+def halves(people: float, light: float, gap: list[float] | None) -> dict[str, Done]:
+    both = [{"nmi": 0.1, "ari": 0.1, "nmi_by_chance": 0.1, "ami": ami, "ami_interval": [ami - 0.1, ami + 0.1]}
+            for ami in (people, light)]  # fmt: skip
+    return {"clusters": Done("clusters", None, {"people": both[0], "light": both[1], "gap": gap})}
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [([-0.01, 0.11], "light or people is not decided"), ([0.01, 0.11], "finds light more than people"),
+     ([-0.2, -0.1], "finds people more than light"), (None, "is not decided")],
+)  # fmt: skip
+def test_people_or_light_is_decided_by_an_interval(gap: list[float] | None, said: str) -> None:
+    assert said in _s2_report._light(halves(0.10, 0.15, gap))[0]
+
+
+def test_halves_of_the_faces_tell_light_from_people_only_where_they_differ() -> None:
+    rng = np.random.default_rng(0)
+    people, light = rng.integers(4, size=300), rng.integers(3, size=300)
+    follows = _clusters.ami_intervals(light, people, light, 0, lambda: None)
+    assert follows[1] == [1, 1] and follows[2][0] > 0.8 and follows[0][0] < 0 < follows[0][1]
+    neither = _clusters.ami_intervals(rng.integers(3, size=300), people, light, 0, lambda: None)
+    assert neither[2][0] < 0 < neither[2][1]
+
+
+def test_a_set_without_names_is_refused_before_anything_is_trained(prepared_home: Path) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    dataset.__dict__["people"] = []
+    with pytest.raises(DatasetError, match="fewer than two named people"):
+        s2.steps(dataset, TINY, prepared_home)
 
 
 def test_groups_of_light_agree_with_light_and_not_with_people() -> None:
@@ -103,7 +146,8 @@ def test_the_clusters_are_those_of_the_pretext(prepared_home: Path, taken: dict[
     dataset = open_dataset(prepared_home, "demo")
     found = taken["clusters"].result
     assert found["faces"] == len(dataset.rows("unlabelled", "train")) and found["clusters"] == 3
-    assert found["people"].keys() == found["light"].keys() == {"nmi", "ari", "ami", "nmi_by_chance"}
+    assert found["people"].keys() == found["light"].keys() == {"nmi", "ari", "ami", "nmi_by_chance", "ami_interval"}
+    assert found["gap"][0] < found["light"]["ami"] - found["people"]["ami"] < found["gap"][1]
 
 
 def test_both_networks_of_a_seed_learn_the_same_way(prepared_home: Path, taken: dict[str, Done]) -> None:
@@ -119,13 +163,19 @@ def test_the_report_measures_the_claim_on_every_seed(prepared_home: Path, taken:
     rows = tables["Epochs until the supervised model's best"].rows
     assert [row["seed"] for row in rows] == [0, 1]
     for row in rows:
+        best = row["best of the supervised (val)"]
+        assert best["low"] < best["share"] < best["high"] or best["share"] in (0, 1)
+        assert (best["photos"], best["split"]) == (8, "val") and best["how"].startswith("fine-tuned")
         assert row["ratio"] == "censored" or row["ratio"] == row["epoch of the pre-trained"] / row["its epoch"]
     reached = tables["What each way reaches"].rows
-    assert reached[0]["top-1"]["how"] == "fine-tuned, mean of 2 seeds"
+    assert reached[0]["top-1"]["how"] == "fine-tuned, mean of 2 seeds, interval over seeds and photos"
     assert {"majority", "PCA + SVM (rbf)"} <= {row["model"] for row in reached}
     (chart,) = report.charts
     assert {line["name"].rpartition(": ")[2] for line in chart.lines} == {"accuracy", "loss"}
     assert all(len(line["x"]) == TINY.epochs for line in chart.lines)
+    assert {line["name"].rpartition(": ")[2] for line in chart.lines if line.get("right")} == {"loss"}
+    (similar,) = (said for said in report.sentences if said.startswith("“Similar accuracy”"))
+    assert " – " in similar and similar.endswith("than chance, 2 seeds each.")
     assert any("ImageNet weights of EfficientNet-B0" in said for said in report.missing)
     json.dumps(report.as_dict(), allow_nan=False)
 

@@ -13,12 +13,12 @@ from pages._shared import results
 from pages._shared.backend import studio
 from pages._shared.compare import judged
 from pages._shared.compare.cost import cost_of
-from pages._shared.compare.names import flat
+from pages._shared.compare.names import NAME_WIDTH, flat, row_height
 from pages._shared.results import Score
 from pages._shared.words import count, percent, plain
 
-_LINE = 24  # characters of a name that fit a line of its column, which leaves room for the figures on a phone
 _PLAIN = "plain method"
+_FEW_SECONDS = 9.95
 
 
 def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
@@ -61,7 +61,7 @@ def who_wins(networks: Sequence[Score], dataset: str) -> None:
         f"named rightly ({percent(best.share)}, 95 % interval {percent(best.low, 0)} to {percent(best.high, 0)}, "
         f"{best.how}, {of_labels(best)})."
     )
-    text = " ".join(part for part in (first, against_plain, against_next(ranked)) if part)
+    text = " ".join(part for part in (first, against_plain, against_next(ranked), of_many(ranked)) if part)
     (st.success if leads else st.warning)(text, icon=":material/balance:")
 
 
@@ -71,10 +71,21 @@ def against_next(ranked: Sequence[Score]) -> str:
         return ""
     first, second = ranked[:2]
     name = f"*{plain(second.name)}*"
-    test = judged.tested(studio().run(first.run), studio().run(second.run))
+    runs = studio().run(first.run), studio().run(second.run)
+    test = judged.tested(*runs)
+    if any(judged.judged(run) is None for run in runs):
+        return f"Next comes {name} ({percent(second.share)}); answers are gone, so photo by photo nobody can say more."
     if test is None:
         return f"Next comes {name} ({percent(second.share)}), judged on other test photos."
     return f"Next comes {name} ({percent(second.share)}): {judged.said(test, 'the first', 'the second')}"
+
+
+def of_many(ranked: Sequence[Score]) -> str:
+    """Return what a best of several has to have said of it: the photos that chose it flatter it."""
+    alike = [score for score in ranked if score.photos == ranked[0].photos]
+    if len(alike) < 3:
+        return ""
+    return f"It was picked from {len(alike)} by these very photos, so part of its lead may be luck."
 
 
 def of_labels(score: Score) -> str:
@@ -97,9 +108,14 @@ def who_recognises(scores: Sequence[Score]) -> None:
 
 
 def plain_of(runs: Sequence[Run]) -> list[Score]:
-    """Return the plain methods once for each share of labels that a run used, from the newest such run."""
-    newest = {run.config["recipe"]["label_fraction"]: run for run in reversed(runs)}
-    return [score for _, run in sorted(newest.items(), reverse=True) for score in results.baseline_scores(run)]
+    """Return each plain method once for each share of labels that a run used, from the newest such run.
+
+    An untrained network is a method of its own for each backbone.
+    """
+    newest = {
+        (score.labels or 0, score.name): score for run in reversed(runs) for score in results.baseline_scores(run)
+    }
+    return sorted(newest.values(), key=lambda score: -(score.labels or 0))
 
 
 def val_rows(runs: Sequence[Run], named: dict[str, str]) -> list[Score]:
@@ -126,20 +142,20 @@ def table(scores: Sequence[Score], measure: str) -> None:
         "Labels used": [_hundredfold(score.labels) for score in rows],
         "Split": [score.split for score in rows],
         "Photos": [score.photos for score in rows],
-        "Minutes trained": [_minutes(seconds[score.run]) if score.how != _PLAIN else None for score in rows],
+        "Seconds trained": [_rounded(seconds[score.run]) if score.how != _PLAIN else None for score in rows],
     }
     if measure == "k-NN":
         del columns["Labels used"], columns["macro-F1"]  # none were; not measured
     number = st.column_config.NumberColumn
     st.dataframe(
-        columns, hide_index=True, row_height=_row_height(rows), height="content" if len(rows) <= 12 else 560,
+        columns, hide_index=True, row_height=row_height(columns["What"]), height="content" if len(rows) <= 12 else 560,
         alt=f"Runs and plain methods by {measure}", placeholder="–",
         column_config={
-            "What": st.column_config.TextColumn(width="medium"),
+            "What": st.column_config.TextColumn(width=NAME_WIDTH),
             measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
             "macro-F1": number(format="%.1f %%", help="Mean F1 over the people, so that each counts alike."),
             "Labels used": number(format="%.0f %%", help="Share of each person's train labels."),
-            "Minutes trained": number(format="%.1f", help="With those of the runs that it began from."),
+            "Seconds trained": number(format="localized", help="With those of the runs that it began from."),
         },
     )  # fmt: skip
 
@@ -148,14 +164,9 @@ def _hundredfold(share: float | None) -> float | None:
     return None if share is None else share * 100
 
 
-def _minutes(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds / 60
-
-
-def _row_height(scores: Sequence[Score]) -> int:
-    """Return pixels in which the longest name is read whole, on four lines at most; rows are all of one height."""
-    lines = min(4, max(-(-len(score.name) // _LINE) for score in scores))
-    return max(42, 16 + 20 * lines)
+def _rounded(seconds: float | None) -> float | None:
+    """Return seconds as they are shown: tenths where they are few, for a run of half a second is not one of none."""
+    return None if seconds is None else round(seconds, 1) if seconds < _FEW_SECONDS else float(round(seconds))
 
 
 def as_csv(scores: Sequence[Score], runs: Sequence[Run]) -> str:

@@ -1,8 +1,11 @@
 """Charts that can be saved as a picture: plotly's own camera in the browser, as PNG or SVG."""
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import streamlit as st
+
+from pages._shared.widgets import sideways
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -25,8 +28,20 @@ def _remember(key: str) -> None:
     st.session_state[_FORMAT] = st.session_state[key]
 
 
-def chart(figure: "Figure", *, key: str, name: str) -> None:
-    """Draw a chart with a camera; ``name`` is that of the file it saves."""
+def chart(figure: "Figure", *, key: str, name: str, least: int = 0) -> None:
+    """Draw a chart with a camera.
+
+    Args:
+        figure: The chart.
+        key: Its own.
+        name: That of the file that the camera saves.
+        least: Pixels across that it needs to be read; where there are fewer, it is scrolled.
+    """
+    with sideways(f"{key}-wide", least) if least else contextlib.nullcontext():
+        _draw(figure, key=key, name=name)
+
+
+def _draw(figure: "Figure", *, key: str, name: str) -> None:
     chosen = str(st.session_state.get(_FORMAT, "PNG")).lower()
     # The page's own colour behind it: light letters on nothing could not be read in a document.
     figure.update_layout(paper_bgcolor=_page_colour(), margin_t=44)

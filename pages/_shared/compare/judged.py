@@ -7,8 +7,10 @@ import numpy as np
 import streamlit as st
 
 from facessl.dataset import open_for
+from facessl.errors import DamagedError
 from facessl.run import Run
 from facessl.significance import McNemar, mcnemar, recall_per_person
+from pages._shared import whole
 from pages._shared.backend import studio
 from pages._shared.words import count
 
@@ -39,19 +41,21 @@ class Judged:
 
 
 def judged(run: Run) -> Judged | None:
-    """Return what a finished fine-tuning answered, or None where it left nothing."""
+    """Return what a finished fine-tuning answered, or None where it left nothing that can be read."""
     path = run.path / "predictions.parquet"
-    return _read(run.id, str(path), path.stat().st_mtime_ns) if path.exists() else None
+    try:
+        return _read(run.id, str(path), path.stat().st_mtime_ns) if path.exists() else None
+    except DamagedError:
+        return None
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _read(run_id: str, path: str, changed: int) -> Judged:
-    import pandas as pd
-
     run = studio().run(run_id)
     people = open_for(run, studio().workspace, run.config["recipe"]["dataset"]).people
-    table = pd.read_parquet(Path(path)).sort_values("face")
-    faces, labels, answers = (table[name].to_numpy() for name in ("face", "label", "predicted"))
+    names = ("face", "label", "predicted")
+    table = whole.table(Path(path), names, names[1:], len(people)).sort_values("face")
+    faces, labels, answers = (table[name].to_numpy() for name in names)
     return Judged(faces, labels, answers, tuple(people))
 
 

@@ -1,5 +1,6 @@
 """What runs are called where several stand together, and their settings as people read them. Plain data only."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -7,24 +8,39 @@ from typing import Any
 from facessl.run import Run
 from pages._shared.words import label
 
+NAME_WIDTH = 280  # pixels of the column of names, which leaves room for the figures on a phone
+_LINE = 37  # characters of a name that fit one of its lines
+_LINES = 3  # at most: rows are all of one height, and most names are short
+_ONE_LINE, _WRAPPED = 42, 72  # pixels: Streamlit wraps text in rows of more than four of its letters only
 _TOLD = 3  # settings that a name may carry
 _NOT_TOLD = ("dataset", "init", "device", "threads")  # said by the title, or of no weight
 
 
 def names_of(runs: Sequence[Run]) -> dict[str, str]:
-    """Return a name for each run, no two alike: where titles repeat, the settings that differ, and the id's end."""
+    """Return a name for each run, no two alike: where titles repeat, the settings that differ, and the id's end.
+
+    Where they begin from different runs of one title, what tells those apart is said as well.
+    """
     titles = {run.id: run.title for run in runs}
     repeated = {title for title, times in Counter(titles.values()).items() if times > 1}
     names = dict(titles)
-    for title in repeated:
+    for title in sorted(repeated, key=lambda title: any(run.kind != "pretrain" for run in runs if run.title == title)):
         alike = [run for run in runs if titles[run.id] == title]
         recipes = {run.id: flat(run.config["recipe"]) for run in alike}
         told = [name for name in differing(list(recipes.values())) if name not in _NOT_TOLD][:_TOLD]
         for run in alike:
             own = recipes[run.id]
             parts = [f"{label(name.split('.')[-1]).lower()} {shown(own[name], {})}" for name in told if name in own]
+            if before := names.get(init := own.get("init", "")):
+                parts += before.removeprefix(titles[init]).removesuffix(f" · {init[-4:]}").split(" · ")[1:]
             names[run.id] = " · ".join([title, *parts, run.id[-4:]])
     return names
+
+
+def row_height(names: Sequence[str]) -> int:
+    """Return pixels in which the longest name is read whole, wrapped in its column; rows are all of one height."""
+    lines = max((len(textwrap.wrap(name, _LINE)) for name in names), default=1)
+    return _ONE_LINE if lines == 1 else max(_WRAPPED, 16 + 20 * min(_LINES, lines))
 
 
 def flat(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Are two photos one person's? Models judged on pairs, as face people measure it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,8 +9,13 @@ from facessl import registry
 from facessl.dataset import FaceDataset
 from facessl.run import Run
 from pages._shared.backend import studio
+from pages._shared.compare import names as compared
 from pages._shared.compare.charts import chart, picture_format
+from pages._shared.compare.lists import PairList, lists_of, missing_rows
+from pages._shared.compare.names import NAME_WIDTH, row_height
+from pages._shared.results import network_of
 from pages._shared.run_panel import run_panel
+from pages._shared.whole import with_results
 from pages._shared.widgets import run_name, shown_errors
 from pages._shared.words import count, percent, plain
 
@@ -19,7 +25,7 @@ _PLAIN = {
     "pixels": "Pixels, no network",
     "untrained": "An untrained network",
 }
-_SHARES = {"auc": "AUC", "eer": "EER, %", "tar_at_far_1e-2": "TAR at FAR 1 %", "tar_at_far_1e-3": "TAR at FAR 0.1 %"}
+_SHARES = {"auc": "AUC", "eer": "EER", "tar_at_far_1e-2": "TAR at FAR 1 %", "tar_at_far_1e-3": "TAR at FAR 0.1 %"}
 
 
 def pairs(dataset: FaceDataset) -> None:
@@ -33,13 +39,32 @@ def pairs(dataset: FaceDataset) -> None:
     newest = done[0]
     if newest.status().state != "finished":
         run_panel(newest, key=_KEY)
-    finished = [run for run in done if run.result()]
+    finished = with_results(done)
     if not finished:
         return
-    table(finished)
+    lists = lists_of(finished)
+    if len(lists) > 1:
+        st.caption("Figures of different pairs are not comparable, so each list stands by itself.")
     picture_format(key=f"{_KEY}-format")
-    curves(finished)
-    notes(finished)
+    for found in lists:
+        one_list(found, dataset)
+
+
+def one_list(found: PairList, dataset: FaceDataset) -> None:
+    """Show the models that were judged on one list of pairs."""
+    scored = (found.runs[0].result() or {})["pairs"]["scored"]
+    st.markdown(f"**{count(scored, 'pair')}, {from_where(found)}**")
+    names = names_of(found.runs)
+    table(found, names)
+    plain_rows(found, dataset)
+    curves(found, names)
+    notes(found.runs, names)
+
+
+def from_where(found: PairList) -> str:
+    """Return in words where a list's pairs come from, as Markdown."""
+    listed = found.runs[0].config["recipe"]["pairs"]
+    return plain(f"from {found.name}" if listed else found.name)
 
 
 # -- starting ----------------------------------------------------------------------------------------------------
@@ -79,81 +104,105 @@ def judge_another(dataset: FaceDataset) -> None:
 def model_of(run: Run, titles: dict[str, str]) -> str:
     """Return what the judged model is called."""
     model = str(run.config["recipe"]["model"])
+    if model == "untrained":
+        return f"Untrained {network_of(run)}"
     return _PLAIN.get(model) or titles.get(model, model)
 
 
-def names_of(finished: list[Run]) -> dict[str, str]:
+def names_of(finished: Sequence[Run]) -> dict[str, str]:
     """Return a name for each evaluation, no two alike."""
-    titles = {run.id: run.title for run in studio().runs()}
+    titles = compared.names_of([run for run in studio().runs() if run.kind in ("pretrain", "finetune")])
     names = {run.id: model_of(run, titles) for run in finished}
     told = list(names.values())
     return {run_id: name if told.count(name) == 1 else f"{name} · {run_id[-4:]}" for run_id, name in names.items()}
 
 
-def table(finished: list[Run]) -> None:
+def table(pairs: PairList, names: dict[str, str]) -> None:
     """List the models, the best first, each with its interval and what it had seen of the pairs."""
-    names = names_of(finished)
-    found = sorted(
-        ((run, run.result() or {}) for run in finished), key=lambda one: -(one[1]["metrics"]["accuracy"] or 0)
-    )
+    found = sorted(((run, run.result() or {}) for run in pairs.runs), key=_rank)
     metrics = [result["metrics"] for _, result in found]
     columns: dict[str, list[Any]] = {
         "Model": [names[run.id] for run, _ in found],
-        "Right, %": [_hundred(one["accuracy"]) for one in metrics],
+        "Right": [_hundred(one["accuracy"]) for one in metrics],
         "± s.e.": [_hundred(one.get("accuracy_se")) for one in metrics],
         "95 % interval": [_interval(one.get("accuracy_interval")) for one in metrics],
     }
     for field, title in _SHARES.items():
         columns[title] = [one[field] if field == "auc" else _hundred(one[field]) for one in metrics]
     columns["Pairs"] = [result["pairs"]["scored"] for _, result in found]
-    columns["From"] = [_source(run) for run, _ in found]
+    columns["From"] = [pairs.name for _ in found]
     columns["Photos learnt from"] = [_seen(result) for _, result in found]
     columns["Names used"] = ["yes" if result["transductive"]["names_used"] else "no" for _, result in found]
     number = st.column_config.NumberColumn
     st.dataframe(
-        columns, hide_index=True, alt="Models by how many pairs they tell right", key=f"{_KEY}-table",
+        columns, hide_index=True, alt="Models by how many pairs they tell right", key=f"{_KEY}-table-{pairs.digest}",
+        placeholder="–", row_height=row_height(columns["Model"]),
         column_config={
-            "Model": st.column_config.TextColumn(width="medium"),
+            "Model": st.column_config.TextColumn(width=NAME_WIDTH),
             "AUC": number(format="%.3f", help="Area under the curve below: 0.5 is chance, 1 is perfect."),
-            "EER, %": number(format="%.1f", help="Where as many of one person's fail as of two people's pass."),
-            **{name: number(format="%.1f") for name in ("Right, %", "± s.e.", *list(_SHARES.values())[2:])},
+            "EER": number(format="%.1f %%", help="Where as many of one person's fail as of two people's pass."),
+            **{name: number(format="%.1f %%") for name in ("Right", "± s.e.", *list(_SHARES.values())[2:])},
         },
     )  # fmt: skip
 
 
-def curves(finished: list[Run]) -> None:
-    """Draw the models judged on the same pairs over each other."""
+def plain_rows(found: PairList, dataset: FaceDataset) -> None:
+    """Offer to judge on the same pairs what needs no learning, where that was not done yet."""
+    missing = missing_rows(found, dataset)
+    if not missing:
+        return
+    listed = ", ".join(_plain_name(settings) for settings in missing)
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.caption(f":material/info: What no learning reaches on these pairs is not known yet: {plain(listed)}.")
+    label = f"Add {count(len(missing), 'plain row')}"
+    if right.button(label, icon=":material/add:", key=f"{_KEY}-plain-{found.digest}"):
+        started = 0
+        for settings in missing:
+            with shown_errors():
+                studio().start("evaluate", settings)
+                started += 1
+        if started == len(missing):  # else the page says what could not be
+            st.rerun()
+
+
+def _plain_name(settings: dict[str, Any]) -> str:
+    if settings["model"] != "untrained":
+        return _PLAIN[settings["model"]]
+    return f"Untrained {registry.load('backbones', settings['backbone']).TITLE}"
+
+
+def curves(found: PairList, names: dict[str, str]) -> None:
+    """Draw the models over each other."""
     from facessl import figures
 
-    names = names_of(finished)
-    by_pairs: dict[tuple[str, int], dict[str, tuple[list[float], list[float]]]] = {}
-    for run in finished:
-        result = run.result() or {}
-        group = by_pairs.setdefault((_source(run), result["pairs"]["scored"]), {})
-        group[names[run.id]] = (result["roc"]["far"], result["roc"]["tar"])
-    for number, ((source, scored), lines) in enumerate(by_pairs.items()):
-        st.markdown(f"**{count(scored, 'pair')}, {source}**")
-        chart(figures.roc_curves(lines), key=f"{_KEY}-roc-{number}", name=f"roc {source}")
+    rocs = {names[run.id]: (run.result() or {})["roc"] for run in found.runs}
+    lines = {name: (roc["far"], roc["tar"]) for name, roc in rocs.items()}
+    chart(figures.roc_curves(lines), key=f"{_KEY}-roc-{found.digest}", name=f"roc {found.name}")
 
 
-def notes(finished: list[Run]) -> None:
+def notes(judged: Sequence[Run], names: dict[str, str]) -> None:
     """Say what has to be known to read the figures, once each."""
-    names = names_of(finished)
-    for run in finished:
+    said = dict[str, list[str]]()
+    for run in judged:
         for note in (run.result() or {})["notes"]:
-            st.caption(f":material/info: {plain(names[run.id])}: {plain(note)}")
+            said.setdefault(note, []).append(names[run.id])
+    for note, models in said.items():
+        whose = "" if len(models) == len(judged) > 1 else f"{plain(', '.join(models))}: "
+        st.caption(f":material/info: {whose}{plain(note)}")
+
+
+def _rank(one: tuple[Run, dict[str, Any]]) -> tuple[float, float]:
+    """Return the place of a judged model in the list: few pairs have no accuracy, but each model has an AUC."""
+    metrics = one[1]["metrics"]
+    return -(metrics["accuracy"] or 0), -metrics["auc"]
 
 
 def _hundred(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _interval(bounds: list[float] | None) -> str:
-    return f"{percent(bounds[0])} – {percent(bounds[1])}" if bounds else ""
-
-
-def _source(run: Run) -> str:
-    return "from a list" if run.config["recipe"]["pairs"] else "drawn from test"
+def _interval(bounds: list[float] | None) -> str | None:
+    return f"{percent(bounds[0])} – {percent(bounds[1])}" if bounds else None
 
 
 def _seen(result: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from facessl.significance import EXACT_BELOW, McNemar
 from pages._shared.compare import judged
 from pages._shared.compare.charts import chart
 from pages._shared.compare.judged import Judged
+from pages._shared.whole import name_lost
 from pages._shared.words import count, plain
 
 _PAIR = "pair"  # in the link
@@ -21,6 +22,7 @@ _PAIR = "pair"  # in the link
 def two_models(runs: Sequence[Run], named: dict[str, str]) -> None:
     """Let two of the fine-tunings be chosen, and compare them photo by photo and person by person."""
     able = [run for run in runs if judged.judged(run) is not None]
+    name_lost("What it answered", "What they answered", [run for run in runs if run not in able])
     if len(able) < 2:
         return
     st.subheader("Two models, person by person", anchor=False)
@@ -50,8 +52,9 @@ def pick_two(runs: Sequence[Run], named: dict[str, str]) -> tuple[Run, Run]:
     for column, number in zip(st.columns(2), (0, 1), strict=True):
         # A select knows its options by their names: another list is another select.
         key = f"compare-pair-{number}-{zlib.crc32(' '.join(named[i] for i in ids).encode()):x}"
-        if st.session_state.get(key) not in by_id:
-            st.session_state[key] = wanted[number]
+        # At every drawing: a browser that missed the first would show, and at the next click choose, the first run.
+        before = st.session_state.get(key)
+        st.session_state[key] = before if before in by_id else wanted[number]
         label = ("First model", "Second model")[number]
         chosen.append(column.selectbox(label, ids, key=key, format_func=named.__getitem__))
     st.query_params[_PAIR] = chosen
@@ -100,12 +103,12 @@ def table(
         "Second": 100 * second[order],
         "Difference": 100 * (first - second)[order],
     }
-    percent = st.column_config.NumberColumn(format="%.0f %%")
+    percent = st.column_config.NumberColumn(format="%.1f %%")
     st.dataframe(
         rows, hide_index=True, height="content" if len(people) <= 12 else 420, alt="Recall of each person by both",
         column_config={
             "First": percent, "Second": percent,
-            "Difference": st.column_config.NumberColumn(format="%+.0f", help="Points; above 0 the first finds more."),
+            "Difference": st.column_config.NumberColumn(format="%+.1f", help="Points; above 0 the first finds more."),
         },
     )  # fmt: skip
     text = io.StringIO()

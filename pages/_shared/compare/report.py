@@ -7,37 +7,44 @@ from typing import Any
 
 import streamlit as st
 
-from facessl.files import read_json
-from facessl.run import Run
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.words import percent, plain
 
 _SAID = {"how": "", "split": "on ", "photos": ""}  # what is said of an accuracy besides its interval
-
-
-def report_of(run: Run) -> dict[str, Any] | None:
-    """Return what a study has to say so far, or None before its first step is done."""
-    path = run.path / "report.json"
-    return read_json(path) if path.exists() else None
+_INTERVAL = " · 95 % interval"  # behind the name of the column whose interval it is
+_INTERVAL_WIDTH = 128  # pixels
+_SHARES = ("macro-F1", "chance")  # a column that begins so holds shares, 0-1
+_NAME_WIDTH, _NAME_LETTERS = 250, 40  # pixels of a phone's 356; of what is no sentence
+_FEW = 3  # kinds of rows, whose ways of measuring a caption can tell one after the other
 
 
 def show_report(report: Mapping[str, Any], *, key: str, name: str) -> None:
     """Draw a report; ``name`` begins the names of the files that are saved."""
-    for sentence in report["sentences"]:
-        st.markdown(f"**{plain(sentence)}**" if sentence is report["sentences"][0] else plain(sentence), width=880)
+    at_first = [drawn for drawn in report["charts"] if drawn.get("first")]
+    for number, sentence in enumerate(report["sentences"]):
+        st.markdown(f"**{plain(sentence)}**" if number == 0 else plain(sentence), width=880)
+        if number == 0:
+            show_charts(at_first, key=f"{key}-first", name=name)
     for number, table in enumerate(report["tables"]):
         show_table(table, key=f"{key}-table-{number}", name=name)
-    if report["charts"]:
-        picture_format(key=f"{key}-format")
-    for number, drawn in enumerate(report["charts"]):
-        from facessl import figures
-
-        st.markdown(f"**{plain(drawn['title'])}**")
-        chart(figures.report_chart(drawn), key=f"{key}-chart-{number}", name=f"{name} {drawn['title']}")
+    show_charts([drawn for drawn in report["charts"] if not drawn.get("first")], key=key, name=name)
     if report["missing"]:
         st.markdown("**What is missing, and why**")
         for sentence in report["missing"]:
             st.markdown(f"- {plain(sentence)}", width=880)
+
+
+def show_charts(charts: Sequence[Mapping[str, Any]], *, key: str, name: str) -> None:
+    """Draw charts of a report, with the choice of a picture's format above them."""
+    from facessl import figures
+
+    if charts:
+        picture_format(key=f"{key}-format")
+    for number, drawn in enumerate(charts):
+        st.markdown(f"**{plain(drawn['title'])}**")
+        # A number in each cell, and the names beside them.
+        least = 160 + 56 * len(drawn["x"]) if drawn["kind"] == "heat" else 0
+        chart(figures.report_chart(drawn), key=f"{key}-chart-{number}", name=f"{name} {drawn['title']}", least=least)
 
 
 def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
@@ -46,20 +53,42 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
     columns, said = spread_out(table)
     accuracies = accuracy_columns(table)
     rows = table["rows"]
+    first = table["columns"][0]
+    cut = has_sentences(columns[first])
     st.dataframe(
         columns, hide_index=True, key=key, height="content" if len(rows) <= 15 else 560, alt=table["title"],
         placeholder="–",
         column_config={
-            column: st.column_config.NumberColumn(format="%.1f %%") for column in accuracies if column in columns
+            **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if cut else {}),
+            **{
+                column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if cut else None)
+                for column in columns if column in accuracies or _is_share(column)
+            },
+            # It stands beside its accuracy: the whole name again would take the room of the next figure.
+            **{f"{column}{_INTERVAL}": _interval_column(columns[f"{column}{_INTERVAL}"]) for column in accuracies},
         },
     )  # fmt: skip
     notes = [table.get("note", ""), said]
     if any(notes):
         st.caption(" ".join(plain(note) for note in notes if note))
     st.download_button(
-        "CSV", as_csv(table), file_name=f"{name} {table['title']}.csv", mime="text/csv", icon=":material/download:",
-        key=f"{key}-csv", type="tertiary",
+        "Download as CSV", as_csv(table), file_name=f"{name} {table['title']}.csv", mime="text/csv",
+        icon=":material/download:", key=f"{key}-csv", type="tertiary",
     )  # fmt: skip
+
+
+def has_sentences(names: Sequence[Any]) -> bool:
+    """Return whether names would take a phone's whole width: then they are cut, for an accuracy to stand beside them.
+
+    Its numbers begin at the left: at the right of a wide column the phone would not show them either.
+    """
+    return max((len(str(name)) for name in names), default=0) > _NAME_LETTERS
+
+
+def _interval_column(texts: Sequence[str]) -> Any:
+    """Return how intervals are shown; left alone, a column is as wide as its first rows, which may be empty."""
+    remark = max(map(len, texts)) > len("100.0 % – 100.0 %")
+    return st.column_config.TextColumn("95 % interval", width=None if remark else _INTERVAL_WIDTH)
 
 
 def accuracy_columns(table: Mapping[str, Any]) -> list[str]:
@@ -71,7 +100,8 @@ def spread_out(table: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str]:
     """Return a table's columns as they are shown, and what is true of all its accuracies, in words.
 
     An accuracy becomes its percentage and its interval; how, split and number of photos are said once where they are
-    the same for all, else in one column for the row, or beside each accuracy where a row's own differ.
+    the same for all, for a column or for a kind of row in it, else in one column for the row, or in one for each
+    accuracy where a row's own differ. These come last: the figures that are to be compared stand side by side.
     """
     accuracies = accuracy_columns(table)
     cells = [row[column] for row in table["rows"] for column in accuracies if _is_accuracy(row.get(column))]
@@ -79,18 +109,53 @@ def spread_out(table: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str]:
     varied = [part for part in _SAID if part not in common] if cells else []
     once = _said_once(table["rows"], accuracies, varied)
     columns: dict[str, list[Any]] = {}
+    hows: dict[str, list[Any]] = {}
+    told: dict[str, list[str]] = {}  # what is true of columns, in words, and of which
     for column in table["columns"]:
         values = [row.get(column) for row in table["rows"]]
         if column not in accuracies:
-            columns[column] = [_text(value) for value in values] if _is_mixed(values) else values
+            mixed = _is_mixed(values)
+            columns[column] = [_text(value) for value in values] if mixed else values
+            if _is_share(column) and not mixed:
+                columns[column] = [None if value is None else value * 100 for value in values]
             continue
         columns[column] = [value["share"] * 100 if _is_number(value) else None for value in values]
-        columns[f"{column} · 95 % interval"] = [_interval(value) for value in values]
+        columns[f"{column}{_INTERVAL}"] = [_interval(value) for value in values]
         if varied and once is None:
-            columns[f"{column} · how"] = [_of_what(value, varied) for value in values]
+            ways = [_of_what(value, varied) for value in values]
+            words = _by_kind([row.get(table["columns"][0]) for row in table["rows"]], ways)
+            if words:
+                told.setdefault(words, []).append(column)
+            else:
+                hows[f"{column} · how"] = ways
     if varied and once is not None:
-        columns["How"] = once
-    return columns, f"All accuracies: {_of_what(common, list(common))}." if common else ""
+        hows["How"] = once
+    said = [f"All accuracies: {_of_what(common, list(common))}."] if common else []
+    return columns | hows, " ".join(said + [f"{_together(names)}: {words}." for words, names in told.items()])
+
+
+def _together(columns: Sequence[str]) -> str:
+    """Return columns as a legend names them: "theirs: top-1" and "theirs: top-3" are theirs."""
+    owners = {column.rpartition(": ")[0] for column in columns}
+    return owners.pop() if len(owners) == 1 and "" not in owners else ", ".join(columns)
+
+
+def _is_share(column: str) -> bool:
+    return column.startswith(_SHARES)
+
+
+def _by_kind(kinds: Sequence[Any], ways: Sequence[str]) -> str:
+    """Return how a column was measured, where that is one way or one for each of a few kinds of rows; else ""."""
+    found: dict[str, set[str]] = {}
+    for kind, way in zip(kinds, ways, strict=True):
+        if way:
+            found.setdefault(str(kind), set()).add(way)
+    if len({way for each in found.values() for way in each}) == 1:
+        return max(ways)  # the one that is not empty
+    few = len(set(kinds)) <= _FEW and len(set(kinds)) < len(kinds)
+    if not few or any(len(each) > 1 for each in found.values()):
+        return ""
+    return "; ".join(f"{way} ({kind})" for kind, (way,) in found.items())
 
 
 def _said_once(rows: Sequence[Mapping[str, Any]], accuracies: Sequence[str], parts: Sequence[str]) -> list[str] | None:

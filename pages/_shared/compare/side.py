@@ -10,6 +10,7 @@ from facessl.run import Run
 from pages._shared import results
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.compare.cost import cost_of
+from pages._shared.compare.link import one_of, switch
 from pages._shared.compare.names import differing, flat, shown
 from pages._shared.compare.people import two_models
 from pages._shared.words import count, label, plain
@@ -18,6 +19,7 @@ _AT_FIRST = 4  # runs that are chosen before anybody chooses
 _OTHERWISE = "background-color: rgba(44, 143, 153, 0.28)"  # reads in light and in dark
 _KINDS = {"finetune": "fine-tunings", "pretrain": "pre-trainings"}
 _CURVES = {"finetune": ("val_top1", "right on val photos, %"), "pretrain": ("knn_accuracy", "k-NN on val, %")}
+_COSTS = {"time": "Training time", "images": "Images seen"}
 _PICKED = "compare-picked"  # kept while another page is looked at
 
 
@@ -40,6 +42,9 @@ def pick_runs(runs: Sequence[Run], named: dict[str, str]) -> list[Run]:
     by_id = {run.id: run for run in runs}
     asked = st.query_params.get_all("run") or st.session_state.get(_PICKED, [])
     wanted = [run_id for run_id in asked if run_id in by_id] or best_first(runs)[:_AT_FIRST]
+    if gone := [run_id for run_id in st.query_params.get_all("run") if run_id not in by_id]:
+        st.info(f"The link asks for {plain(', '.join(gone))}, which is no finished run of this set; "
+                "it is left out here.", icon=":material/info:")  # fmt: skip
     # A select knows its options by their names: where these change, it begins anew with what was chosen.
     key = f"compare-runs-{zlib.crc32(' '.join(named[i] for i in by_id).encode()):x}"
     if key not in st.session_state:
@@ -78,7 +83,7 @@ def differences(runs: Sequence[Run], named: dict[str, str], kind: str) -> None:
     if not differ:
         st.caption("They have the same settings.")
         return
-    everything = st.toggle(f"Show all {len(names)} settings", key=f"compare-all-{kind}")
+    everything = switch(f"Show all {len(names)} settings", name=f"all-{kind}", key=f"compare-all-{kind}")
     listed = [*differ, *(name for name in names if name not in differ)] if everything else differ
     columns: dict[str, list[str]] = {"Setting": [setting_name(name) for name in listed]}
     for run, recipe in zip(runs, recipes, strict=True):
@@ -129,15 +134,14 @@ def curves(picked: Sequence[Run], named: dict[str, str]) -> None:
     from facessl import figures
 
     st.markdown("**How they learnt**")
-    by = st.segmented_control("Along", ["Epochs", "Time"], default="Epochs", required=True, key="compare-by",
-                              label_visibility="collapsed")  # fmt: skip
+    by = one_of("Along", {"epochs": "Epochs", "time": "Time"}, name="by", key="compare-by")
     for kind, rows in measured.items():
-        if by == "Time" and (untimed := [name for name, own in rows.items() if not any(r.get("seconds") for r in own)]):
+        if by == "time" and (untimed := [name for name, own in rows.items() if not any(r.get("seconds") for r in own)]):
             st.caption(f"Without times, so not drawn: {plain(', '.join(untimed))}.")
             rows = {name: own for name, own in rows.items() if name not in untimed}  # noqa: PLW2901
         if rows:
             field, title = _CURVES[kind]
-            figure = figures.overlaid_curves(rows, field, title, by="time" if by == "Time" else "epoch")
+            figure = figures.overlaid_curves(rows, field, title, by="time" if by == "time" else "epoch")
             chart(figure, key=f"compare-{field}", name=f"{_KINDS[kind]} by {by}")
 
 
@@ -155,18 +159,17 @@ def cost(picked: Sequence[Run], named: dict[str, str]) -> None:
     from facessl import figures
 
     st.markdown("**What they cost, and what they reach on test**")
-    unit = st.segmented_control("Cost in", ["Training time", "Images seen"], default="Training time", required=True,
-                                key="compare-cost", label_visibility="collapsed")  # fmt: skip
+    unit = one_of("Cost in", _COSTS, name="cost", key="compare-cost")
     paid = {run.id: cost_of(run) for run, _ in tuned}
-    spent = {i: c.seconds if unit == "Training time" else c.images for i, c in paid.items()}
+    spent = {i: c.seconds if unit == "time" else c.images for i, c in paid.items()}
     points = [figures.Point(s.name, s.how, amount, s.share, s.low, s.high)
               for run, s in tuned if (amount := spent[run.id])]  # fmt: skip
     if points:
         plain_scores = [score for run, _ in tuned for score in results.baseline_scores(run)]
         best = max(plain_scores, key=lambda score: score.share, default=None)
-        title = "training time, s" if unit == "Training time" else "images seen"
+        title = "training time, s" if unit == "time" else "images seen"
         figure = figures.cost_against_accuracy(points, title, (best.name, best.share) if best else None)
-        chart(figure, key="compare-scatter", name=f"accuracy by {unit}")
+        chart(figure, key="compare-scatter", name=f"accuracy by {_COSTS[unit]}")
     st.caption(" ".join(_notes(points, len(tuned), any(c.imagenet for c in paid.values()))))
 
 

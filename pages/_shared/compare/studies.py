@@ -3,14 +3,14 @@
 from typing import Any
 
 import streamlit as st
-from pydantic import ValidationError
 
-from facessl import conducting, recipes, registry
+from facessl import conducting, registry
+from facessl.config import StudyRecipe
 from facessl.dataset import FaceDataset
 from facessl.run import Run
 from pages._shared.backend import studio
-from pages._shared.compare.report import report_of, show_report
-from pages._shared.forms import plugin_select, recipe_form
+from pages._shared.compare.report import show_report
+from pages._shared.forms import checked, plugin_select, recipe_form
 from pages._shared.run_panel import run_panel
 from pages._shared.widgets import choose, chosen, run_name, shown_errors
 from pages._shared.words import count, plain
@@ -50,9 +50,11 @@ def pick_study(done: list[Run]) -> Run:
         st.warning(
             f"The link asks for {plain(asked)}, which is not here; shown is another.", icon=":material/link_off:"
         )
-    if st.session_state.get(_KEY) not in by_id:
+    value = st.session_state.get(_KEY)
+    if value not in by_id:
         wanted = chosen("study")
-        st.session_state[_KEY] = wanted if wanted in by_id else done[0].id
+        value = wanted if wanted in by_id else done[0].id
+    st.session_state[_KEY] = value  # at each drawing, see widgets
     run_id: str = st.selectbox(
         "Study", list(by_id), key=_KEY, format_func=lambda run_id: run_name(by_id[run_id]), width=560
     )
@@ -62,7 +64,7 @@ def pick_study(done: list[Run]) -> Run:
 
 def what_came_out(run: Run) -> None:
     """Show a study's report, as far as it has come."""
-    report = report_of(run)
+    report = run.report()
     if report is None:
         st.caption("Its report begins with the first step that is done.")
         return
@@ -89,14 +91,15 @@ def new_study(dataset: FaceDataset) -> None:
     first = list(plugin.Options.model_fields)[:_FIRST]
     options = recipe_form(plugin.Options, key=f"compare-study-{preset}", main=first)
     settings: dict[str, Any] = {"preset": preset, "dataset": dataset.name, "options": options}
-    try:
-        checked = plugin.Options(**options)
-    except ValidationError as error:
-        st.error(plain(recipes.explain(error)), icon=":material/error:")
-        return
-    with shown_errors():
-        what_it_takes(dataset, plugin, checked)
-    if st.button("Start the study", type="primary", icon=":material/play_arrow:", key="compare-study-start"):
+    recipe = checked(StudyRecipe, settings)
+    if recipe:
+        with shown_errors():
+            what_it_takes(dataset, plugin, recipe.plugin_options("studies"))
+    pressed = st.button(
+        "Start the study", type="primary", icon=":material/play_arrow:", key="compare-study-start",
+        disabled=recipe is None,
+    )  # fmt: skip
+    if pressed and recipe:
         with shown_errors():
             choose("study", studio().start("study", settings).id, key=_KEY)
             st.rerun()

@@ -14,14 +14,19 @@ from pages._shared.run_panel import run_panel
 from pages._shared.widgets import shown_errors
 from pages._shared.words import count, percent
 
+_USED = {
+    "haar": "with Haar, step {step:g}",
+    "yunet": "with YuNet",
+    "middle": "without one, of the middle of each photo",
+}
+
 
 def detectors(dataset: FaceDataset) -> None:
     runs = [run for run in studio().runs("detectors") if run.config["recipe"]["dataset"] == dataset.name]
     made = dataset.info["recipe"]
-    used = "YuNet" if made["detector"] == "yunet" else f"Haar, step {made['scale_factor']:g}"
     st.caption(
-        f"This set was made with {used}. Other detectors can look at the same photos, drawn from all that came, "
-        "those without a face as well. Nothing about the set changes."
+        f"This set was made {_USED[made['detector']].format(step=made['scale_factor'])}. Other detectors can look at "
+        "the same photos, drawn from all that came, those without a face as well. Nothing about the set changes."
     )
     if runs:
         with st.container(border=True):
@@ -40,7 +45,7 @@ def _form(dataset: FaceDataset, *, again: bool) -> None:
             type="secondary" if again else "primary", icon=":material/play_arrow:",
         )  # fmt: skip
     if pressed:
-        with shown_errors():
+        with shown_errors(DetectorsRecipe):
             studio().start("detectors", {**settings, "dataset": dataset.name})
             st.rerun()
 

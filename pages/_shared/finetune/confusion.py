@@ -11,11 +11,13 @@ from facessl.run import Run
 from pages._shared.curves import CHART
 from pages._shared.finetune.answers import Answers
 from pages._shared.finetune.photos import photos_grid
+from pages._shared.widgets import sideways
 from pages._shared.words import count, plain
 
 SHOWN = 16  # people in the matrix: on a phone the names of more cannot be read
 EVERYBODY = -1
 _LISTED = 200  # confusions in the list
+_NAMES, _CELL = 200, 20  # pixels that the names and a cell need across
 
 Cell = tuple[int, int]
 
@@ -71,10 +73,11 @@ def matrix(answers: Answers, shown: list[int], key: str) -> Cell | None:
     """Draw the matrix; return the cell that was clicked last."""
     from facessl import figures
 
-    event = st.plotly_chart(
-        figures.confusion(answers.matrix, answers.people, shown), key=key, on_select="rerun",
-        selection_mode="points", config=CHART,
-    )  # fmt: skip
+    with sideways(f"{key}-wide", _NAMES + _CELL * len(shown)):
+        event = st.plotly_chart(
+            figures.confusion(answers.matrix, answers.people, shown), key=key, on_select="rerun",
+            selection_mode="points", config=CHART,
+        )  # fmt: skip
     if len(shown) < len(answers.people):
         st.caption(
             f"Shown are {len(shown)} of {count(len(answers.people), 'person', 'people')}: those of the largest "

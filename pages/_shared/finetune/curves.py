@@ -13,25 +13,31 @@ from pages._shared.words import count, percent
 
 NOTHING = "nothing"
 _AFRESH = "from nothing"
-_SAME = ("dataset", "mode", "label_fraction")  # what two runs must share to differ by their beginning
+_GUESSES = {1: "Top-1", 3: "Top-3", 5: "Top-5"}  # no wider: all three fit a phone
+# What two runs must share to differ by their beginning, and what they should share as well.
+_SAME = ("dataset", "mode", "label_fraction", "backbone", "backbone_options", "image_size")
+_ALIKE = ("epochs", "learning_rate", "batch_size")
 
 Rows = list[dict[str, Any]]
 
 
 def twin_from_nothing(run: Run, others: Sequence[Run]) -> Run | None:
-    """Return the newest run from nothing on the same set, mode and share of the labels, or None.
+    """Return the run from nothing of the same network on the same set, mode and share of the labels, or None.
 
-    None also where the run itself began from nothing: that is the yardstick.
+    Of several the one that learnt most alike, and of those the newest. None also where the run itself began from
+    nothing: that is the yardstick.
     """
     recipe = run.config["recipe"]
     if recipe["init"] == "scratch":
         return None
+    found: list[tuple[int, Run]] = []
     for other in others:
         its = other.config["recipe"]
-        alike = all(its[name] == recipe[name] for name in _SAME)
-        if other.id != run.id and its["init"] == "scratch" and alike and other.metrics():
-            return other
-    return None
+        same = all(its[name] == recipe[name] for name in _SAME)
+        if other.id != run.id and its["init"] == "scratch" and same and other.metrics():
+            found.append((sum(its[name] == recipe[name] for name in _ALIKE), other))
+    # Of equals the first is taken, which is the newest.
+    return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def draw_curves(run: Run, others: Mapping[str, Run], twin: str | None, val_photos: int) -> None:
@@ -53,9 +59,10 @@ def draw_curves(run: Run, others: Mapping[str, Run], twin: str | None, val_photo
     called = _AFRESH if over == twin else "laid over"
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Named rightly**, %")
-        fields = {"train_top1": "train", "val_top1": "validation"}
-        _chart(_in_percent(rows), fields, "right, %", {called: _in_percent(laid)} if laid else {}, f"{run.id}-right")
+        k = choose_guesses(run, rows)
+        fields = {f"train_top{k}": "train", f"val_top{k}": "validation"}
+        over_it = {called: _in_percent(laid, fields)} if laid else {}
+        _chart(_in_percent(rows, fields), fields, "right, %", over_it, f"{run.id}-right-{k}")
     with right:
         st.markdown("**Loss**: how far from certain of the right name")
         fields = {"train_loss": "train", "val_loss": "validation"}
@@ -81,6 +88,19 @@ def choose_over(run: Run, others: Mapping[str, Run], twin: str | None) -> str:
     return chosen
 
 
+def choose_guesses(run: Run, rows: Rows) -> int:
+    """Let a person choose among how many guesses the right name counts, of those measured; return how many."""
+    measured = [k for k in _GUESSES if any(row.get(f"train_top{k}") is not None for row in rows)]
+    if len(measured) < 2:
+        st.markdown(f"**{_GUESSES[1]}**, %")
+        return 1
+    chosen: int = st.segmented_control(
+        "Counted as right, %", measured, default=1, required=True, format_func=_GUESSES.__getitem__,
+        key=f"finetune-guesses-{run.id}", label_visibility="collapsed",
+    )  # fmt: skip
+    return chosen
+
+
 def in_words(rows: Rows, laid: Rows, called: str, val_photos: int) -> str:
     """Return where it stands, with what was counted, and where the run laid over stood after as many epochs."""
     last = rows[-1]
@@ -98,11 +118,11 @@ def in_words(rows: Rows, laid: Rows, called: str, val_photos: int) -> str:
     return said
 
 
-def _in_percent(rows: Rows) -> Rows:
+def _in_percent(rows: Rows, fields: Mapping[str, str]) -> Rows:
     def scaled(value: float | None) -> float | None:
         return None if value is None else 100 * value
 
-    return [{"epoch": row["epoch"], **{f: scaled(row.get(f)) for f in ("train_top1", "val_top1")}} for row in rows]
+    return [{"epoch": row["epoch"], **{f: scaled(row.get(f)) for f in fields}} for row in rows]
 
 
 def _chart(rows: Rows, fields: dict[str, str], title: str, over: dict[str, Rows], key: str) -> None:

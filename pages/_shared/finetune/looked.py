@@ -22,11 +22,12 @@ _SIDE = 160  # pixels a side of a picture, at most
 _COLOURS = np.array([[20.0, 10, 70], [200, 50, 60], [255, 225, 70]])
 _COLOUR = 0.55  # share of the colour: the face stays to be seen
 HOW = (
-    "Where it looked: Grad-CAM (Selvaraju et al. 2017) on maps of a few places a side, so a warm spot is a region and "
-    "not a pixel. It says what raised the answer, not whether that is a good reason."
+    "Where it looked: Grad-CAM (Selvaraju et al. 2017), or HiResCAM (Draelos and Carin 2020) where the classifier "
+    "reads what is at which place; on maps of a few places a side, so a warm spot is a region and not a pixel. It says "
+    "what raised the answer, not whether that is a good reason."
 )
 
-NOWHERE = "no one place speaks for it"
+NOWHERE = "no place speaks for this name, each speaks against it"
 
 Asked = tuple[tuple[int, str], ...]  # (face, the person whom it may speak for)
 

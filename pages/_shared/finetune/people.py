@@ -32,7 +32,7 @@ def person_table(run: Run, dataset: FaceDataset, answers: Answers) -> np.ndarray
         hide_index=True, height="content" if len(people) <= 12 else 460, alt="Precision, recall and F1 of each person",
         key=f"finetune-people-{run.id}", on_select="rerun", selection_mode="single-row",
         column_config={
-            title: st.column_config.NumberColumn(format="%.0f %%", help=said) for title, said in _MEASURES.values()
+            title: st.column_config.NumberColumn(format="%.1f %%", help=said) for title, said in _MEASURES.values()
         },
     )  # fmt: skip
     st.caption(in_words(rows, len(answers.people) - len(people)))

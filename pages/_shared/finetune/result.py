@@ -63,10 +63,10 @@ def plain_methods(network: results.Score, baselines: list[results.Score]) -> Non
     number = st.column_config.NumberColumn(format="%.1f %%")
     table: dict[str, list[Any]] = {
         "What": [score.name for score in rows],
-        "How": [score.how for score in rows],
         "top-1": [score.share * 100 for score in rows],
         "95 % interval": [f"{percent(score.low)} – {percent(score.high)}" for score in rows],
         "macro-F1": [None if score.macro_f1 is None else score.macro_f1 * 100 for score in rows],
+        "How": [score.how for score in rows],
         "Split": [score.split for score in rows],
         "Photos": [score.photos for score in rows],
     }

@@ -3,14 +3,14 @@
 from typing import Any
 
 import streamlit as st
+from pydantic import ValidationError
 
-from facessl import recipes, registry
+from facessl import registry
 from facessl.config import FinetuneRecipe, device_defaults
 from facessl.dataset import FaceDataset
-from facessl.errors import RecipeError
 from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
-from pages._shared.forms import plugin_options, plugin_select, recipe_form
+from pages._shared.forms import checked, plugin_options, plugin_select, recipe_form
 from pages._shared.pretrain.before import EVERY, before_it, computes_on
 from pages._shared.widgets import choose, open_tab, run_name, shown_errors
 from pages._shared.words import count, plain
@@ -60,13 +60,13 @@ def start_run(dataset: FaceDataset, watch: tuple[str, str]) -> None:
         f"{plain(dataset.name)} names {count(len(dataset.people), 'person', 'people')} on "
         f"{count(named, 'train photo')}. Test photos are looked at once, at the end."
     )
-    try:
-        recipe = recipes.build(FinetuneRecipe, settings)
-    except RecipeError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.fragment(where_it_goes, run_every=EVERY)(recipe)
-    if st.button("Start", type="primary", icon=":material/play_arrow:", key="finetune-start"):
+    recipe = checked(FinetuneRecipe, settings)
+    if recipe:
+        st.fragment(where_it_goes, run_every=EVERY)(recipe)
+    pressed = st.button(
+        "Start", type="primary", icon=":material/play_arrow:", key="finetune-start", disabled=recipe is None
+    )
+    if pressed and recipe:
         with shown_errors():
             run = studio().start("finetune", settings)
             choose("run", run.id, key="finetune-run")
@@ -132,7 +132,7 @@ def the_rest(settings: dict[str, Any]) -> dict[str, Any]:
             continue
         with st.expander(title):
             if title in _SAYS:
-                st.caption(_SAYS[title] + (f" {stages_of(settings['backbone'], options)}" if title == PARTS else ""))
+                st.caption(_SAYS[title] + (f" {stages_of({**settings, **values})}" if title == PARTS else ""))
             values |= recipe_form(FinetuneRecipe, key=key, defaults=defaults, show=names)
             if title == VIEWS:
                 start = FinetuneRecipe().views.model_dump()
@@ -140,10 +140,16 @@ def the_rest(settings: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def stages_of(backbone: str, options: dict[str, Any]) -> str:
-    """Return in a sentence how many stages a network has."""
-    plugin = registry.load("backbones", backbone)
-    stages = len(plugin.stages(plugin.Options(**options)))
+def stages_of(settings: dict[str, Any]) -> str:
+    """Return in a sentence how many stages a network has; "" while its options are none that it could have."""
+    plugin, imagenet = registry.load("backbones", settings["backbone"]), settings["init"] == "imagenet"
+    try:
+        options = registry.backbone_options(
+            settings["backbone"], settings["backbone_options"], settings["image_size"], imagenet=imagenet
+        )
+        stages = len(plugin.stages(plugin.Options(**options)))
+    except ValidationError:
+        return ""
     return f"{plugin.TITLE} has {count(stages, 'stage')} here."
 
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from facessl import devices
+from facessl import devices, resolve
 from facessl.config import PretrainRecipe, TrainRecipe
 from facessl.devices import DeviceInfo
-from facessl.errors import RecipeError
+from facessl.errors import FaceSSLError, RecipeError
 from pages._shared.backend import studio
-from pages._shared.words import count, plain
+from pages._shared.words import count, in_labels, plain
 
 if TYPE_CHECKING:
     from facessl.run import Run
@@ -33,10 +33,29 @@ def steps_of(faces: int, batch_size: int, processes: int) -> Steps:
     return Steps(batch, faces // batch, faces % batch)
 
 
-def where_it_goes(recipe: PretrainRecipe) -> None:
-    """Say how a run would learn from its faces, on which device, and who is before it; a fragment with a timer."""
+def refused(recipe: PretrainRecipe) -> str:
+    """Return why these settings cannot work here, as a start would say; "" where they can, or nobody knows yet."""
+    if studio().device() is None:  # to find that out takes seconds, and no page waits for it
+        return ""
+    try:
+        resolve.check(recipe, studio().workspace)
+    except FaceSSLError as error:
+        return in_labels(str(error), PretrainRecipe)
+    return ""
+
+
+def where_it_goes(recipe: PretrainRecipe, refusal: str) -> None:
+    """Say how a run would learn from its faces, on which device, and who is before it; a fragment with a timer.
+
+    ``refusal`` is why it would not start; nobody is told then when it would.
+    """
     st.markdown(f":material/footprint: {an_epoch(recipe)}")
-    st.markdown(f":material/memory: {computes_on(recipe, studio().device())} {before_it(recipe)}")
+    on = computes_on(recipe, studio().device())
+    if refusal:
+        st.markdown(f":material/memory: {on}")
+        st.markdown(f":orange[:material/block: {refusal}]")
+        return
+    st.markdown(f":material/memory: {on} {before_it(recipe)}")
 
 
 def an_epoch(recipe: PretrainRecipe) -> str:

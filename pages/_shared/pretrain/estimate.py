@@ -8,21 +8,26 @@ from facessl.config import PretrainRecipe
 from facessl.run import Run
 from facessl.states import ACTIVE
 from pages._shared.backend import studio
+from pages._shared.pretrain.each import show_each
 from pages._shared.widgets import shown_errors
-from pages._shared.words import count, duration, label, plain
+from pages._shared.words import count, duration, label, memory, plain
+
+STALE = "pretrain-estimate-stale"  # the container of figures that are another form's
+_FADED = f"<style>.st-key-{STALE} {{ opacity: 0.45; }}</style>"
 
 
 def show_estimate(asked: PretrainRecipe) -> None:
     """Show what was measured for these settings, else what was measured last, marked as of others."""
-    probes = studio().runs("probe")
+    probes = [run for run in studio().runs("probe") if not run.config["group"]]  # those beside one have a table
     if not probes:
-        st.caption("**Estimate** takes four steps on this machine and says how long an epoch is and how much memory "
+        st.caption("**Estimate** takes a few steps on this machine and says how long an epoch is and how much memory "
                    "it needs. Nothing is learnt by that.")  # fmt: skip
         return
     probe = next((run for run in probes if not changed_since(run, asked)), probes[0])
     working = probe.status().state in ACTIVE
     with st.container(border=True):
         st.fragment(_estimate, run_every=1.0 if working else None)(probe, asked, working)
+        show_each(probe)
 
 
 def changed_since(probe: Run, asked: PretrainRecipe) -> list[str]:
@@ -38,6 +43,9 @@ def _estimate(probe: Run, asked: PretrainRecipe, was_working: bool) -> None:
     if was_working and status.state not in ACTIVE:
         st.rerun()
     result, changed = probe.result(), changed_since(probe, asked)
+    if changed:  # before the figures, or somebody reads them as this form's
+        names = ", ".join(label(name).lower() for name in changed)
+        st.markdown(f":orange-badge[:material/history: of other settings] Changed since: {names}. Estimate again.")
     if status.state in ACTIVE:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/timer: Estimating. {plain(status.message)}", width="stretch")
@@ -50,11 +58,10 @@ def _estimate(probe: Run, asked: PretrainRecipe, was_working: bool) -> None:
     elif result is None:
         st.caption(f"The last estimate was not finished. {plain(status.message)}")
     else:
-        _figures(result, asked.epochs)
+        st.html(_FADED)
+        with st.container(key=STALE if changed else None):
+            _figures(result, asked.epochs)
     st.caption(what_it_was_measured_for(probe, result))
-    if changed:
-        names = ", ".join(label(name).lower() for name in changed)
-        st.markdown(f":orange-badge[:material/history: of other settings] Changed since: {names}. Estimate again.")
 
 
 def _figures(result: dict[str, Any], epochs: int) -> None:
@@ -74,9 +81,10 @@ def _figures(result: dict[str, Any], epochs: int) -> None:
 def what_it_was_measured_for(probe: Run, result: dict[str, Any] | None) -> str:
     """Return in a line what the probe measured, and where."""
     recipe = probe.config["recipe"]
+    batch = (result or {}).get("batch_size", recipe["batch_size"])  # no larger than there are faces
     parts = [
         f"Measured for {plain(recipe['dataset'])}, {recipe['backbone']}, {recipe['image_size']} px, "
-        f"batches of {recipe['batch_size']}"
+        f"batches of {batch:,}"
     ]
     if result:
         parts += [
@@ -84,8 +92,3 @@ def what_it_was_measured_for(probe: Run, result: dict[str, Any] | None) -> str:
             f"over {count(recipe['steps'], 'step')} on {plain(result['device'])}, {result['precision']}",
         ]
     return " · ".join(parts)
-
-
-def memory(mib: float) -> str:
-    """Return ``640 MiB``, ``2.4 GiB``."""
-    return f"{mib:,.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"

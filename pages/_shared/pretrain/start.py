@@ -7,13 +7,12 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from facessl import config, recipes, registry
+from facessl import config, methods, registry
 from facessl.config import PretrainRecipe, device_defaults
-from facessl.errors import RecipeError
 from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
-from pages._shared.forms import field_widget, plugin_options, plugin_select, recipe_form
-from pages._shared.pretrain.before import EVERY, estimate_waits, where_it_goes
+from pages._shared.forms import checked, field_widget, plugin_options, plugin_select, recipe_form
+from pages._shared.pretrain.before import EVERY, estimate_waits, refused, where_it_goes
 from pages._shared.pretrain.estimate import show_estimate
 from pages._shared.widgets import choose, empty_state, open_tab, pick_dataset, shown_errors
 from pages._shared.words import plain, preset_name
@@ -51,17 +50,23 @@ def start_run(watch: tuple[str, str]) -> None:
         preset, views = pick_views()
     st.caption(what_it_asks(method))
     settings = settings_of(dataset.name, method, backbone, preset, views)
-    try:
-        recipe = recipes.build(PretrainRecipe, settings)
-    except RecipeError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.fragment(where_it_goes, run_every=EVERY)(recipe)
+    recipe = checked(PretrainRecipe, settings)
+    refusal = refused(recipe) if recipe else ""
+    cannot = recipe is None or bool(refusal)
+    if recipe:
+        st.fragment(where_it_goes, run_every=EVERY)(recipe, refusal)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button("Start pre-training", type="primary", icon=":material/play_arrow:", key="pretrain-start")
-        estimated = st.button("Estimate", icon=":material/timer:", key="pretrain-estimate",
+        pressed = st.button("Start pre-training", type="primary", icon=":material/play_arrow:", key="pretrain-start",
+                            disabled=cannot)  # fmt: skip
+        estimated = st.button("Estimate", icon=":material/timer:", key="pretrain-estimate", disabled=cannot,
                               help="A few steps of it say what an epoch takes, and how much memory.")  # fmt: skip
-        st.fragment(estimate_waits, run_every=EVERY)(recipe)
+        each = st.button("Estimate each setting", key="pretrain-each", disabled=cannot,
+                         help="Beside it the next smaller and larger image and batch, the other backbones, methods and "
+                              "presets of views: what each does to time and memory.")  # fmt: skip
+        if recipe:
+            st.fragment(estimate_waits, run_every=EVERY)(recipe)
+    if recipe is None:  # also where the click came with the number that is refused
+        return
     if pressed:
         with shown_errors():
             run = studio().start("pretrain", settings)
@@ -71,12 +76,15 @@ def start_run(watch: tuple[str, str]) -> None:
     if estimated:
         with shown_errors():
             studio().estimate(settings)
+    if each:
+        with shown_errors():
+            studio().estimate_each(settings)
     show_estimate(recipe)
 
 
 def from_names() -> list[str]:
     """Return the methods that learn from names, which is not pre-training; commands have them, as yardsticks."""
-    return [n for n in registry.names("methods") if getattr(registry.load("methods", n), "NEEDS_NAMES", False)]
+    return [name for name in registry.names("methods") if methods.needs_names(name)]
 
 
 def what_it_asks(method: str) -> str:
@@ -100,7 +108,7 @@ def settings_of(dataset: str, method: str, backbone: str, preset: str, views: di
     for title, names in groups().items():
         with st.expander(title):
             values |= recipe_form(PretrainRecipe, key=key, defaults=defaults, show=names, choices=choices)
-            if title == OPTIMISER and values["optimizer"] == "lars":
+            if title == OPTIMISER and values["optimizer"] == "lars" and values["batch_size"] > 0:
                 rate = config.lars_rate(values["batch_size"])
                 st.caption(f"SimCLR's rate for LARS at batches of {values['batch_size']} is 0.075 × √N = {rate:.2g}.")
             if title == VIEWS:

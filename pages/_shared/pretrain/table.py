@@ -1,7 +1,6 @@
 """The table of past runs: sorted by a click, filtered, and a chosen row is the run shown above."""
 
 import contextlib
-import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from facessl import damage
 from facessl.errors import FaceSSLError
 from facessl.run import Run
 from facessl.states import ACTIVE
@@ -64,15 +64,16 @@ def _table(runs: Sequence[Run], marked: str) -> None:
 
 
 def columns() -> dict[str, Any]:
-    """Return how the columns are shown: no name or note so wide that the next column is pushed out of sight."""
+    """Return how the columns are shown: up to ``Asked for`` they fit a screen of 1,440 points, whatever they hold."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    share = number(format="%.1f %%", width=90)
     return {
         "Shown": text(SHOWN, width=30, help="The run that is shown above."),
-        "Run": text(width=210), "What differs": text(width=230), "Note": text(width=140), "Id": text(width=60),
-        "Epochs": number("Epochs done", format="%d", width=100), "Asked for": number(format="%d", width=80),
-        "k-NN val": share, "pixels, at best": number(format="%.1f %%", width=115), "untrained": share,
-        "Loss": number(format="%.3f", width=70), "Images/s": number(format="localized", width=80),
+        "Run": text(width=190), "What differs": text(width=210), "Note": text(width=120), "Id": text(width=60),
+        "State": text(width=90), "k-NN val": number(format="%.1f %%", width=80),
+        "pixels, at best": number(format="%.1f %%", width=105), "untrained": number(format="%.1f %%", width=85),
+        "Loss": number(format="%.3f", width=90),
+        "Epochs": number(format="%d", width=75, help="Done so far."), "Asked for": number(format="%d", width=80),
+        "Images/s": number(format="localized", width=80),
         "Minutes": number(format="%.1f", width=80, help="Working time so far, without pauses."),
     }  # fmt: skip
 
@@ -100,7 +101,7 @@ def filtered(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Let the table be filtered by text, set and state; return the rows that are left."""
     grid = st.grid(3, min_column_width=220, vertical_alignment="bottom")
     with grid.cell():
-        text = st.text_input("Find", key="pretrain-find", placeholder="A word of the name, the note or the id")
+        text = st.text_input("Find", key="pretrain-find", placeholder="A word of the title, the note or the id")
     chosen: dict[str, list[str]] = {}
     for column in ("Set", "State"):
         with grid.cell():
@@ -149,7 +150,10 @@ def row_of(run: Run, config: dict[str, Any], differs: str, *, shown: bool) -> di
 
 
 def ends(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the first and the last row of a run's curve, without reading the thousands between."""
+    """Return a curve's row of the untrained network and its last, without reading the thousands between.
+
+    {} where there is none, or none any more.
+    """
     path = run.path / "metrics.jsonl"
     if not path.exists():
         return {}, {}
@@ -159,12 +163,11 @@ def ends(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
 @st.cache_data(show_spinner=False, max_entries=2000)
 def _ends(path: str, changed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     with Path(path).open("rb") as file:
-        first = file.readline()
+        head = file.readline(_TAIL)
         file.seek(max(0, file.seek(0, 2) - _TAIL))
-        lines = file.read().split(b"\n")[:-1]  # an unfinished last line is not there yet
-    if not first.endswith(b"\n") or not lines:
-        return {}, {}
-    return json.loads(first), json.loads(lines[-1])
+        tail = file.read()  # the line in which it begins is no row, or a whole one
+    first, last = damage.whole_rows(head), damage.whole_rows(tail)
+    return first[0] if first and first[0]["epoch"] == 0 else {}, last[-1] if last else {}
 
 
 def _as_percent(share: float | None) -> float | None:

@@ -24,14 +24,16 @@ PANELS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
     ),
     "Embeddings": (
         ("**Spread** of the embeddings: near 0, all faces have become one point", {"spread": "spread"}),
-        ("**Alignment** of pairs and **uniformity** of all: both fall as it learns",
+        ("**Alignment** of pairs, **uniformity** of all: low is good, though one may rise",
          {"alignment": "alignment", "uniformity": "uniformity"}),
     ),
     "Machine": (
         ("**Images a second**", {"images_per_second": "images/s"}),
         ("**Memory**, MiB", {"memory_mib": "MiB"}),
+        ("**GPU use** as an epoch ends: share of the time", {"device_use": "GPU use"}),
     ),
 }  # fmt: skip
+WHERE_MEASURED = ("device_use",)  # a CPU has none of this, and nobody misses it there
 NOTHING = "nothing"
 _STRIP = 12  # faces
 
@@ -45,12 +47,7 @@ def watch_run(run: Run, others: list[Run]) -> None:
             st.caption(f":material/sticky_note_2: {plain(run.note)}")
     if status.state == "finished":
         lead_on(run)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        settings_of(run)
-    with right:
-        name_and_note(run)
-        go_on(run, status)
+    about(run, status)
 
 
 def lead_on(run: Run) -> None:
@@ -68,13 +65,14 @@ def lead_on(run: Run) -> None:
 
 def _pictures(run: Run, others: dict[str, str]) -> None:
     rows = run.metrics()
-    if sentence := collapse_sentence(rows):
+    status = run.status()
+    if sentence := collapse_sentence(rows, status.state, status.step):
         st.warning(sentence, icon=":material/warning:")
     if rows:
         _curves(run, rows, others)
     else:
         pretrain_curves(run, key=f"pretrain-{run.id}")  # says what comes
-    strip(run, run.status())
+    strip(run, status)
 
 
 def _curves(run: Run, rows: list[dict[str, Any]], others: dict[str, str]) -> None:
@@ -92,10 +90,16 @@ def _curves(run: Run, rows: list[dict[str, Any]], others: dict[str, str]) -> Non
     if panel == LEARNING:
         pretrain_curves(run, key=f"pretrain-{run.id}", smoothing=smoothing, over=laid)
         return
-    for column, (title, fields) in zip(st.columns(2, gap="medium"), PANELS[panel], strict=True):
+    shown = [(title, fields) for title, fields in PANELS[panel] if not skipped(rows, fields)]
+    for column, (title, fields) in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
             st.markdown(title)
             _chart(rows, fields, key=f"pretrain-{run.id}-{'-'.join(fields)}", smoothing=smoothing, over=laid)
+
+
+def skipped(rows: list[dict[str, Any]], fields: dict[str, str]) -> bool:
+    """Return whether a chart is left out: nothing of it was measured, and on this machine nothing will be."""
+    return all(field in WHERE_MEASURED and all(row.get(field) is None for row in rows) for field in fields)
 
 
 def _chart(
@@ -137,6 +141,13 @@ def strip(run: Run, status: Status) -> None:
 # -- what it is, and going on ------------------------------------------------------------------------------------
 
 
+def about(run: Run, status: Status) -> None:
+    """Show a run's settings, its title and note, and what it may go on with: one below the other, each wide."""
+    settings_of(run)
+    title_and_note(run)
+    go_on(run, status)
+
+
 def settings_of(run: Run) -> None:
     """Show the recipe, what its "auto" came to, and what was changed on the way."""
     content = run.config
@@ -160,9 +171,9 @@ def change_sentence(change: dict[str, Any]) -> str:
     return plain(f"{change['when'][:16].replace('T', ' ')}, after epoch {change['epoch']}: {what}")
 
 
-def name_and_note(run: Run) -> None:
-    with st.expander("Name and note", icon=":material/edit:"), st.form(f"describe-{run.id}", border=False):
-        title = st.text_input("Name", run.title, max_chars=120, key=f"title-{run.id}")
+def title_and_note(run: Run) -> None:
+    with st.expander("Title and note", icon=":material/edit:"), st.form(f"describe-{run.id}", border=False):
+        title = st.text_input("Title", run.title, max_chars=120, key=f"title-{run.id}")
         note = st.text_area("Note", run.note, max_chars=4000, key=f"note-{run.id}")
         if st.form_submit_button("Save", icon=":material/save:"):
             with shown_errors():
@@ -187,6 +198,6 @@ def go_on(run: Run, status: Status) -> None:
     if not changes:
         st.info("These are the settings that it has; change one.", icon=":material/info:")
         return
-    with shown_errors():
+    with shown_errors(RECIPES[run.kind]):
         studio().resume(run.id, changes)
         st.rerun()

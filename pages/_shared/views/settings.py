@@ -1,6 +1,5 @@
 """The settings of the Views page: a preset, and each of its settings moved; the size that training will use."""
 
-import re
 import zlib
 from typing import Any
 
@@ -11,10 +10,10 @@ from facessl.config import PretrainRecipe, device_defaults
 from facessl.errors import RecipeError
 from facessl.viewing import ViewRecipe
 from pages._shared.backend import studio
-from pages._shared.forms import recipe_form
+from pages._shared.forms import bounds, recipe_form
 from pages._shared.pretrain.start import CARRIED, FROM_VIEWS
 from pages._shared.widgets import shown_errors
-from pages._shared.words import label, plain, preset_name
+from pages._shared.words import in_labels, plain, preset_name
 
 PRESET, NEXT_PRESET = "views-preset", "views-preset-next"
 SIZE, TRAINING = "views-size", "views-size-of-training"
@@ -47,9 +46,12 @@ def pick_size() -> int:
 
 
 def training_size() -> int:
-    """Return the side in pixels that Pre-train's form has now, for this session."""
-    size: int = st.session_state.get(*_size_in_form())
-    return size
+    """Return the side in pixels that Pre-train's form has now, for this session; its default while it is refused."""
+    key, default = _size_in_form()
+    size: int = st.session_state.get(key, default)
+    low, high = bounds(PretrainRecipe.model_fields["image_size"])
+    assert low is not None and high is not None
+    return size if low <= size <= high else default
 
 
 def carry(recipe: ViewRecipe, size: int) -> None:
@@ -94,7 +96,8 @@ def pick_recipe(message: Any) -> tuple[ViewRecipe, bool] | None:
     try:
         recipe = recipes.build(ViewRecipe, values)
     except RecipeError as error:
-        message.error(f"{in_labels(str(error))} The pictures keep the last settings that fit.", icon=":material/error:")
+        said = in_labels(str(error), ViewRecipe)
+        message.error(f"{said} The pictures keep the last settings that fit.", icon=":material/error:")
         return st.session_state.get(LAST, start), False
     st.session_state[LAST] = recipe
     with buttons:
@@ -102,13 +105,6 @@ def pick_recipe(message: Any) -> tuple[ViewRecipe, bool] | None:
         if not is_built_in(name):
             delete_preset(name)
     return recipe, True
-
-
-def in_labels(text: str) -> str:
-    """Return a sentence with settings called as the sliders are, and not as the code calls them."""
-    for name in ViewRecipe.model_fields:
-        text = re.sub(rf"\b{name}\b", label(name), text)
-    return plain(text)
 
 
 def pick_preset() -> str:

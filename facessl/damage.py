@@ -1,0 +1,90 @@
+"""What of a run's small files is still what was written: a power cut, a full disk or hands may have been there.
+
+Who reads them reads them here, so that nobody downstream has to ask whether an epoch is a number.
+"""
+
+import contextlib
+import json
+import sys
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from facessl.config import RECIPES
+
+_NUMBERS = (int, float)
+
+
+class _Settings(BaseModel):
+    """The shape of ``config.json``."""
+
+    model_config = ConfigDict(strict=True)
+
+    kind: str
+    title: str
+    recipe: dict[str, Any]
+    after: list[str]
+    group: str
+    edits: dict[str, int]
+    created: str
+    resolved: dict[str, Any] = {}
+    changes: list[dict[str, Any]] = []
+
+
+def whole_settings(content: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a run's settings, or None where they are not such any more.
+
+    What a run older than a setting does not say of it is filled in by default. Whether the values can work is not
+    looked at: a run whose method is gone can still be listed.
+    """
+    try:
+        _Settings.model_validate(content)
+    except ValidationError:
+        return None
+    usual, recipe = _defaults(content["kind"]), content["recipe"]
+    is_about = "name" if content["kind"] == "prepare" else "dataset"
+    if usual is None or is_about not in recipe:
+        return None
+    if not all(_alike(value, usual[name]) for name, value in recipe.items() if name in usual):
+        return None
+    return content | {"recipe": usual | recipe}
+
+
+@cache
+def _defaults(kind: str) -> dict[str, Any] | None:
+    return RECIPES[kind]().model_dump(mode="json") if kind in RECIPES else None
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    """Return whether a value is of the kind of the usual one; a number may be whole or not."""
+    if isinstance(usual, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(usual, bool)
+    return isinstance(value, _NUMBERS if isinstance(usual, _NUMBERS) else type(usual))
+
+
+def whole_rows(content: bytes) -> list[dict[str, Any]]:
+    """Return the rows of a curve: the lines with an epoch and otherwise figures, or null where there was none.
+
+    An unfinished last line is not there yet, a damaged one not any more.
+    """
+    rows = []
+    for line in content.split(b"\n")[:-1]:
+        with contextlib.suppress(ValueError, RecursionError):  # no JSON, no text, or brackets without end
+            row = json.loads(line)
+            if _is_row(row):
+                rows.append(row)
+    return rows
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict):
+        return False
+    epoch = row.get("epoch")
+    of_an_epoch = isinstance(epoch, int) and not isinstance(epoch, bool) and epoch >= 0
+    return of_an_epoch and all(_is_figure(value) for value in row.values())
+
+
+def _is_figure(value: Any) -> bool:
+    # No comparison is true of nan, and json reads whole numbers that no float can hold.
+    return value is None or (isinstance(value, _NUMBERS) and abs(value) <= sys.float_info.max)

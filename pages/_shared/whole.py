@@ -1,0 +1,204 @@
+"""What finished runs wrote, read with the shape that pages rely on: what has another is damaged, and said to be."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from pydantic import BaseModel, Field, ValidationError
+
+from facessl.errors import DamagedError
+from facessl.run import Run
+from pages._shared.widgets import run_name
+from pages._shared.words import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Interval = tuple[float, float]
+
+# -- shapes: what pages read, and no more; files of older versions lack the rest ---------------------------------
+
+
+class _Baseline(BaseModel):
+    name: str
+    top1: float
+    photos: int
+    low: float
+    high: float
+    macro_f1: float | None = None
+
+
+class _Named(BaseModel):
+    photos: int
+    top1: float
+    top1_interval: Interval
+    top3: float | None
+    top3_interval: Interval | None
+    top5: float | None
+    top5_interval: Interval | None
+    macro_f1: float | None = None
+
+
+class _Finetuned(BaseModel):
+    metrics: _Named
+    baselines: list[_Baseline] | None = None
+
+
+class _Recognised(BaseModel):
+    knn_accuracy: float | None = None
+    knn_photos: int | None = None
+    knn_untrained: float | None = None
+    knn_pixels: float | None = None
+    knn_raw_pixels: float | None = None
+    knn_whitened_pixels: float | None = None
+
+
+class _Pretrained(BaseModel):
+    metrics: _Recognised
+
+
+class _Verified(BaseModel):
+    accuracy: float | None
+    accuracy_se: float | None = None
+    accuracy_interval: Interval | None = None
+    auc: float
+    eer: float
+    low_far: float | None = Field(alias="tar_at_far_1e-2")
+    lower_far: float | None = Field(alias="tar_at_far_1e-3")
+
+
+class _Asked(BaseModel):
+    scored: int
+
+
+class _Seen(BaseModel):
+    photos: int
+    of: int
+    names_used: bool
+
+
+class _Roc(BaseModel):
+    far: list[float]
+    tar: list[float]
+
+
+class _Evaluated(BaseModel):
+    metrics: _Verified
+    pairs: _Asked
+    transductive: _Seen
+    roc: _Roc
+    notes: list[str]
+
+
+class _Person(BaseModel):
+    precision: float
+    recall: float
+    f1: float = Field(alias="f1-score")
+    support: float
+
+
+class _Answered(BaseModel):
+    people: list[str]
+    confusion: list[list[int]]
+    report: dict[str, _Person | float]
+    baselines: list[_Baseline] | None = None
+
+
+_RESULTS: dict[str, type[BaseModel]] = {"finetune": _Finetuned, "pretrain": _Pretrained, "evaluate": _Evaluated}
+
+
+# -- reading -----------------------------------------------------------------------------------------------------
+
+
+def result(run: Run) -> dict[str, Any] | None:
+    """Return the result of a fine-tuning, a pre-training or an evaluation, or None where there is none yet.
+
+    Raises:
+        DamagedError: It holds something else.
+    """
+    path = run.path / "result.json"
+    return _checked(path, _RESULTS[run.kind]) if path.exists() else None
+
+
+def report(run: Run) -> dict[str, Any]:
+    """Return the report of a judged classifier.
+
+    Raises:
+        DamagedError: It is gone, or holds something else.
+    """
+    path = run.path / "report.json"
+    found = _checked(path, _Answered)
+    people = len(found["people"])
+    if len(found["confusion"]) != people or any(len(row) != people for row in found["confusion"]):
+        raise DamagedError(_damaged(path))
+    return found
+
+
+def table(path: Path, columns: Sequence[str], labels: Sequence[str] = (), people: int = 0) -> "pd.DataFrame":
+    """Return the table of a run's Parquet file.
+
+    Args:
+        path: The file.
+        columns: What it must have, all numbers, or yes and no.
+        labels: Those of them that number people.
+        people: How many there are.
+
+    Raises:
+        DamagedError: It is gone, or holds something else.
+    """
+    import pandas as pd
+    from pyarrow import ArrowException
+
+    try:
+        found = pd.read_parquet(path)[list(columns)]
+    except (ArrowException, OSError, ValueError, KeyError) as error:
+        raise DamagedError(_damaged(path)) from error
+    numbers = all(kind.kind in "iufb" for kind in found.dtypes)
+    if not numbers or any(not found[name].between(0, people - 1).all() for name in labels):
+        raise DamagedError(_damaged(path))
+    return found
+
+
+def _checked(path: Path, shape: type[BaseModel]) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        shape.model_validate_json(text, strict=True)  # "3" is no number
+    except (UnicodeDecodeError, ValidationError, FileNotFoundError) as error:
+        raise DamagedError(_damaged(path)) from error
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _damaged(path: Path) -> str:
+    return f"{path.name} of {path.parent.name} cannot be read any more; start the run again, and delete this one."
+
+
+# -- of several runs ---------------------------------------------------------------------------------------------
+
+
+def with_results(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that have a result, and name those whose result cannot be read any more."""
+    found, lost = [], []
+    for run in runs:
+        try:
+            if result(run) is not None:
+                found.append(run)
+        except DamagedError:
+            lost.append(run)
+    name_lost("What it found", "What they found", lost)
+    return found
+
+
+def name_lost(one: str, several: str, lost: Sequence[Run]) -> None:
+    """Say of which runs something cannot be read any more, and what to do; nothing where there are none."""
+    if not lost:
+        return
+    what, them = (one, "it") if len(lost) == 1 else (several, "them")
+    names = ", ".join(plain(run_name(run)) for run in lost)
+    st.warning(
+        f"{names}: {what[:1].lower()}{what[1:]} cannot be read any more. Start {them} again, and delete the damaged "
+        f"{'run' if len(lost) == 1 else 'runs'}.",
+        icon=":material/warning:",
+    )

@@ -1,0 +1,77 @@
+"""A study in a browser: started from the page, stopped, resumed, watched to its end, and its answer read."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facessl.studio import Studio
+from tests.browser.driver import browser_path, finished, no_error, opened, press, served, set_number
+from tests.pages.test_compare_studies import study
+from tests.tiny import make_set
+
+pytestmark = pytest.mark.browser
+
+_TEXTS = {"Starts": "nothing", "Shares": "100", "Backbone": "tinyvgg"}
+_NUMBERS = {"Seeds": 1, "Image side in pixels": 32, "Frozen epochs": 1}
+
+
+@pytest.mark.timeout(240)
+def test_a_study_is_started_stopped_resumed_and_answers(tmp_path: Path) -> None:
+    executable = browser_path()
+    make_set(tmp_path, people=4, photos=20)
+    with served(tmp_path) as address, opened(f"{address}/compare?tab=studies", executable, webgl=False) as page:
+        fill_in(page)
+        page.get_by_text("It takes 1 fine-tuning.").wait_for()
+        press(page, "Start the study")
+        page.get_by_role("button", name="Stop", exact=True).click()  # at once: it may have ended when the page settles
+        page.get_by_role("button", name="Resume", exact=True).wait_for()
+        press(page, "Resume")
+        page.get_by_role("button", name="Resume", exact=True).wait_for(state="detached")
+        (run,) = Studio(tmp_path).runs("study")
+        assert f"study={run.id}" in page.url
+        finished(run, page, 120)
+        page.get_by_text("Accuracy by share of labels").first.wait_for()
+        page.locator(".js-plotly-plot").get_by_text("untrained, frozen").first.wait_for()
+        page.get_by_role("button", name=re.compile("CSV")).first.wait_for()
+        no_error(page)
+    (tuned,) = Studio(tmp_path).runs("finetune")
+    assert (run.status().attempts, tuned.status().state) == (2, "finished")
+
+
+def fill_in(page: Any) -> None:
+    """Choose a study of one linear layer on an untrained network: seconds."""
+    page.get_by_role("combobox", name="Study").first.click()
+    page.get_by_role("option", name="Label efficiency").click()
+    no_error(page)
+    page.get_by_text("More settings").first.click()
+    for label, text in _TEXTS.items():
+        field = page.get_by_role("textbox", name=label, exact=True)
+        field.fill(text)
+        field.press("Enter")
+    for label, number in _NUMBERS.items():
+        set_number(page, f"^{label}$", number)
+    page.get_by_role("combobox", name="Mode").click()
+    page.get_by_role("option", name="Frozen").click()
+    no_error(page)
+
+
+@pytest.mark.timeout(120)
+def test_a_heat_map_is_scrolled_on_a_phone_and_not_the_page(tmp_path: Path) -> None:
+    executable = browser_path()
+    make_set(tmp_path)
+    columns = [f"factor {number}" for number in range(9)]
+    heat = {"title": "What is known", "kind": "heat", "x_title": "", "y_title": "", "x": columns, "y": ["pixels"],
+            "z": [[0.5] * 9]}  # fmt: skip
+    study(tmp_path, "finished", {"sentences": [], "tables": [], "charts": [heat], "missing": []})
+    phone = {"width": 390, "height": 844}
+    with served(tmp_path) as address, opened(f"{address}/compare?tab=studies", executable, viewport=phone) as page:
+        chart = page.locator(".js-plotly-plot").first
+        chart.wait_for()
+        no_error(page)
+        assert chart.bounding_box()["width"] > 9 * 56  # a number in a cell takes some 40 pixels
+        assert page.evaluate("document.documentElement.scrollWidth") == phone["width"]
+        page.get_by_text("factor 8").first.scroll_into_view_if_needed()
+        box = page.get_by_text("factor 8").first.bounding_box()
+        assert 0 < box["x"] < phone["width"]

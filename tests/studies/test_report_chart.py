@@ -1,0 +1,35 @@
+"""A study's chart with two measures: each on its own axis, and a level that runs through no name."""
+
+from facessl import figures
+
+LINES = [
+    {"name": "a: accuracy", "x": [1, 2], "y": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.5]},
+    {"name": "b: accuracy", "x": [1, 2], "y": [0.3, 0.5]},
+    {"name": "a: loss", "x": [1, 2], "y": [4.0, 3.0], "low": [3, 2], "high": [5, 4], "right": True},
+    {"name": "b: loss", "x": [1, 2], "y": [5.0, 2.0], "right": True},
+]
+
+
+def test_loss_has_an_axis_of_its_own_so_that_accuracy_does_not_lie_flat() -> None:
+    chart = {"kind": "lines", "x_title": "epoch", "y_title": "share", "right_title": "loss", "lines": LINES}
+    figure = figures.report_chart(chart)
+    drawn = {trace.name: trace for trace in figure.data if trace.name}
+    assert [drawn[f"{way}: {what}"].yaxis for what in ("accuracy", "loss") for way in "ab"] == [None, None, "y2", "y2"]
+    assert (figure.layout.yaxis2.side, figure.layout.yaxis2.overlaying) == ("right", "y")
+    assert (figure.layout.yaxis.title.text, figure.layout.yaxis2.title.text) == ("share", "loss")
+    for way in "ab":  # the same way in the same colour, told apart by the dash
+        accuracy, loss = drawn[f"{way}: accuracy"].line, drawn[f"{way}: loss"].line
+        assert accuracy.color == loss.color and (accuracy.dash, loss.dash) == ("solid", "dash")
+
+
+def test_two_lines_of_a_name_fit_above_its_bars_however_few_there_are() -> None:
+    for names in (["a"], ["a", "b", "c"]):
+        lines = [{"name": "right", "x": names, "y": [0.5] * len(names)}, {"name": "guess", "x": names, "y": [0.1]}]
+        layout = figures.report_chart({"kind": "bars", "y_title": "share", "lines": lines}).layout
+        plot = layout.height - layout.margin.t - layout.margin.b
+        assert plot / len(names) >= 84  # of which 0.6 are above the bars: two lines of 15 pixels and their leading
+
+
+def test_one_measure_has_one_axis() -> None:
+    figure = figures.report_chart({"kind": "lines", "x_title": "epoch", "lines": LINES[:2]})
+    assert "yaxis2" not in figure.layout

@@ -1,0 +1,34 @@
+"""What a run is called before anybody renames it."""
+
+import pytest
+
+from facessl import resolve
+from facessl.config import EmbedRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe
+from facessl.recipes import Recipe
+
+TITLES = {"one": "SimCLR · ResNet18 on lfw", "two": "SimCLR · ResNet18 on lfw · seed 3"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "title"),
+    [
+        (PretrainRecipe(dataset="lfw"), "SimCLR · ResNet18 on lfw"),
+        (PretrainRecipe(dataset="lfw", backbone="tinyvgg", seed=3), "SimCLR · TinyVGG on lfw · seed 3"),
+        (FinetuneRecipe(dataset="lfw", init="one"), "Fine-tuned ResNet18 from SimCLR · ResNet18 on lfw"),
+        (FinetuneRecipe(dataset="six", init="one"), "Fine-tuned ResNet18 on six from SimCLR · ResNet18 on lfw"),
+        (FinetuneRecipe(dataset="lf", init="one"), "Fine-tuned ResNet18 on lf from SimCLR · ResNet18 on lfw"),
+        (
+            FinetuneRecipe(dataset="lfw", init="two", label_fraction=0.1, seed=3),
+            "Fine-tuned ResNet18 (10 % of labels, seed 3) from SimCLR · ResNet18 on lfw · seed 3",
+        ),
+        (
+            FinetuneRecipe(dataset="lfw", mode="frozen", backbone="tinyvgg", label_fraction=0.025),
+            "Frozen TinyVGG on lfw (2.5 % of labels) from nothing",
+        ),
+        (FinetuneRecipe(dataset="lfw", init="imagenet", seed=1), "Fine-tuned ResNet18 on lfw (seed 1) from ImageNet"),
+        (EmbedRecipe(dataset="six", model="one"), "Map of six by SimCLR · ResNet18 on lfw"),
+        (PrepareRecipe(name="more", parent="six", source="synthetic"), "Add photos to six, as more"),
+    ],
+)
+def test_a_title_says_what_is_done_and_on_which_set(recipe: Recipe, title: str) -> None:
+    assert resolve.title_of(recipe, TITLES) == title
