@@ -20,9 +20,10 @@ lint: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 
-# One thread a test process: two of them share the machine already.
+# One thread a test process: two of them share the machine already. What waits for processes or a browser can be late where
+# a machine is busy: a test that fails has a second try, and is named then.
 tests: .venv/installed-dev chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --durations 15 -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --durations 15 --reruns 1 -rsR
 	@$(BIN)/python -m tests.chromium --remind
 
 # The browser tests need a Chromium; Debian's is taken where there is none and it can be installed.

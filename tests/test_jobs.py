@@ -51,8 +51,8 @@ def wait_for_epoch(run: Run, epoch: int) -> None:
 
 
 def wait_for_end(run: Run) -> None:
-    """A run says that it is stopped before its process is gone: within three seconds it is."""
-    deadline = time.monotonic() + 3
+    """A run says that it is stopped before its process is gone: soon it is, also where others keep the machine busy."""
+    deadline = time.monotonic() + 20
     while run.is_alive():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -74,16 +74,13 @@ def test_stop_then_resume(studio: Studio) -> None:
     wait_for_epoch(run, 2)
     studio.stop(run.id)
     assert run.status().state in ("stopping", "stopped")
-    wait(run, "stopped", seconds=10)
-    gone_by = time.monotonic() + 3  # the process says that it stopped, and then ends
-    while run.is_alive():
-        assert time.monotonic() < gone_by
-        time.sleep(0.02)
+    wait(run, "stopped", seconds=30)
+    wait_for_end(run)
     reached = run.status().epoch
     studio.resume(run.id)
     wait_for_epoch(run, reached + 2)
     studio.stop(run.id)
-    wait(run, "stopped", seconds=10)
+    wait(run, "stopped", seconds=30)
     epochs = [row["epoch"] for row in run.metrics()]
     assert epochs == list(range(len(epochs)))
 
@@ -118,7 +115,7 @@ def test_killed_in_front_of_everybody_it_comes_back_to_where_it_was(studio: Stud
     assert status.notice == "Taken up again after its process ended."
     wait_for_epoch(run, reached + 1)
     studio.stop(run.id)
-    wait(run, "stopped", seconds=10)
+    wait(run, "stopped", seconds=30)
     assert [row["epoch"] for row in run.metrics()] == list(range(len(run.metrics())))
 
 
@@ -139,7 +136,7 @@ def test_a_pause_keeps_the_process_and_the_place(studio: Studio) -> None:
     studio.pause(run.id)
     wait(run, "paused", seconds=10)
     studio.stop(run.id)
-    wait(run, "stopped", seconds=10)
+    wait(run, "stopped", seconds=30)
     wait_for_end(run)
 
 

@@ -42,7 +42,7 @@ class Worker(threading.Thread):
             self.go.wait(30)
 
     def until(self, met: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not met():
             assert time.monotonic() < deadline
             time.sleep(0.01)

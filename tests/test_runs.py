@@ -139,7 +139,7 @@ def test_children_of_a_stopped_run_stop_with_a_reason(run: Run, tmp_path: Path) 
 # -- pause, time, and what else a worker writes down -------------------------------------------------------------
 
 
-def until(met: Callable[[], bool], seconds: float = 10) -> None:
+def until(met: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline

@@ -12,7 +12,7 @@ from tests.browser.driver import PAGES, browser_path, finished, go_to, no_error,
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_from_one_click_to_an_identified_face(tmp_path: Path) -> None:
     with served(tmp_path) as address, opened(address, browser_path()) as page:
         page.get_by_text("A smaller or larger demo").click()
@@ -45,7 +45,7 @@ def test_from_one_click_to_an_identified_face(tmp_path: Path) -> None:
         no_error(page)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_link_into_the_middle_opens_with_the_frame(tmp_path: Path) -> None:
     """The first thing that a fresh server is asked for is a page within the studio, with a choice in its link."""
     with served(tmp_path) as address, opened(f"{address}/compare?dataset=nobody", browser_path()) as page:

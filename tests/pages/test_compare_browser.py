@@ -12,7 +12,7 @@ from tests.pages.made import finetuned, tiny_set
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_chart_is_saved_as_png_and_as_svg(tmp_path: Path, theme: str) -> None:
     executable = browser_path()
@@ -44,7 +44,7 @@ def test_a_chart_is_saved_as_png_and_as_svg(tmp_path: Path, theme: str) -> None:
         assert any((sum(colour) < 400) != (theme == "dark") for colour in colours)  # letters that stand out
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_first_link_that_a_server_is_asked_for_brings_back_all_runs(tmp_path: Path) -> None:
     executable = browser_path()
     tiny_set(tmp_path)

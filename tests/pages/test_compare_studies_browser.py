@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from facessl import attending, runs, turns
+from facessl.config import EmbedRecipe
 from facessl.studio import Studio
 from tests.browser.driver import browser_path, finished, no_error, opened, press, served, set_number
 from tests.pages.test_compare_studies import study
@@ -17,16 +19,18 @@ _TEXTS = {"Starts": "nothing", "Shares": "100", "Backbone": "tinyvgg"}
 _NUMBERS = {"Seeds": 1, "Image side in pixels": 32, "Frozen epochs": 1}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_study_is_started_stopped_resumed_and_answers(tmp_path: Path) -> None:
     executable = browser_path()
     make_set(tmp_path, people=4, photos=20)
     with served(tmp_path) as address, opened(f"{address}/compare?tab=studies", executable, webgl=False) as page:
         fill_in(page)
         page.get_by_text("It takes 1 fine-tuning.").wait_for()
-        press(page, "Start the study")
-        page.get_by_role("button", name="Stop", exact=True).click()  # at once: it may have ended when the page settles
-        page.get_by_role("button", name="Resume", exact=True).wait_for()
+        other = runs.create(tmp_path, "embed", EmbedRecipe(), title="Other")
+        with attending.held(other), turns.turn(tmp_path, other, ["cpu"]):  # it cannot end before it is stopped
+            press(page, "Start the study")
+            press(page, "Stop")
+            page.get_by_role("button", name="Resume", exact=True).wait_for()
         press(page, "Resume")
         page.get_by_role("button", name="Resume", exact=True).wait_for(state="detached")
         (run,) = Studio(tmp_path).runs("study")
@@ -57,7 +61,7 @@ def fill_in(page: Any) -> None:
     no_error(page)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_heat_map_is_scrolled_on_a_phone_and_not_the_page(tmp_path: Path) -> None:
     executable = browser_path()
     make_set(tmp_path)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 MORE = 32  # views
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_views_come_out_in_full_rows(tmp_path: Path) -> None:
     executable = browser_path()
     tiny_set(tmp_path)
