@@ -232,6 +232,16 @@ def test_the_charts_of_the_overview_hold_the_numbers_of_the_file(table: pd.DataF
     assert sum(values(others["y"])) == (table["status"] != "kept").sum()
 
 
+def test_what_was_measured_on_no_face_is_said_and_not_drawn(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)  # its faces are level, and nobody asked where their heads turn
+    app = open_view("Overview")
+    charts = {
+        chart.proto.id.split("data-quality-")[1] for chart in app.get("plotly_chart") if "quality" in chart.proto.id
+    }
+    assert "angle" in charts and "turn" not in charts
+    assert "Known of none of these faces, as no eyes were looked for or found: turn of the head." in words(app)
+
+
 def test_numbers_follow_the_corrections(table: pd.DataFrame, empty_workspace: Path) -> None:
     Studio(empty_workspace).edit("tiny", "exclude", person="Person 1")
     numbers = numbers_of(open_view("Overview"))

@@ -170,8 +170,12 @@ def _quality(dataset: FaceDataset) -> None:
     crops, used = dataset.crops, dataset.used
     lines = figures_of.limits(QualityRecipe(**dataset.info["recipe"]["quality"]))
     grid = st.grid(2, min_column_width=320, gap="small")
+    unknown = []
     for quantity in figures_of.QUANTITIES:
         values = crops[quantity.column].to_numpy(dtype=float)
+        if not np.isfinite(values).any():
+            unknown.append(quantity.title.lower())
+            continue
         parts = {"in use": values[used]}
         if np.isfinite(values[~used]).any():
             parts["not in use"] = values[~used]
@@ -182,6 +186,8 @@ def _quality(dataset: FaceDataset) -> None:
             st.plotly_chart(
                 chart, key=f"data-quality-{quantity.column}", config=CHART, alt=f"{quantity.title} of the faces"
             )
+    if unknown:
+        st.caption(f"Known of none of these faces, as no eyes were looked for or found: {', '.join(unknown)}.")
 
 
 # -- mean faces --------------------------------------------------------------------------------------------------
