@@ -45,6 +45,14 @@ def has_own_process() -> bool:
     return LOCK_FD in os.environ
 
 
+def give_way() -> None:
+    """Let the pages come first from now on; for a process that does nothing but a run's work.
+
+    Whoever works on a run beside other things keeps the priority: nobody can take it back.
+    """
+    os.nice(10)
+
+
 @contextlib.contextmanager
 def held(run: Run) -> Iterator[None]:
     """Hold the run's lock in this process: the one inherited from ``start``, or a fresh one.

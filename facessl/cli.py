@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from facessl import bench, config, distributed, flags, printing, recipes, registry, starting, states
+from facessl import attending, bench, config, distributed, flags, printing, recipes, registry, starting, states
 from facessl.config import DemoRecipe, default_workspace
 from facessl.errors import FaceSSLError, ImageError, RecipeError, RunError
 from facessl.following import follow, summary
@@ -179,9 +179,12 @@ def _bench(studio: Studio, *, what: str, **settings: Any) -> dict[str, Any]:
 
 
 def _work(studio: Studio, *, run: str) -> None:
+    alone = distributed.launched().size == 1
+    if alone:
+        attending.give_way()  # before imports that take seconds; helpers have it from their worker
     from facessl.worker import take_part, work
 
-    if distributed.launched().size > 1:
+    if not alone:
         take_part(studio.workspace, run)
     elif work(studio.workspace, run) == "failed":
         raise RunError(studio.run(run).status().error)

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from facessl import damage, files
+from facessl import damage, files, shapes
 from facessl.config import RECIPES
 from facessl.errors import DamagedError, RunError, Stopped
 from facessl.recipes import explain
@@ -32,14 +32,6 @@ _NO_STATUS = "Its status cannot be read any more; resume it, or delete it."
 _LOST: dict[str, Any] = {
     "kind": DAMAGED, "title": "A damaged run", "recipe": {}, "after": [], "group": "", "edits": {}, "created": "",
 }  # fmt: skip
-
-
-def _read_if_whole(path: Path) -> dict[str, Any] | None:
-    """Return a JSON file's object, or None where there is none, or nothing that can be read any more."""
-    try:
-        return files.read_json(path)
-    except (FileNotFoundError, DamagedError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,9 @@ class Run:
             files.write_json(self.path / "about.json", self._about() | texts)
 
     def _about(self) -> dict[str, Any]:
-        return _read_if_whole(self.path / "about.json") or {}
+        with contextlib.suppress(FileNotFoundError, DamagedError):
+            return files.read_json(self.path / "about.json")
+        return {}
 
     def recipe(self) -> Any:
         """Return the run's recipe as its checked model.
@@ -279,12 +273,20 @@ class Run:
         files.write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
     def result(self) -> dict[str, Any] | None:
-        """Return what the finished run has to say (the ``--json`` of its command), or None."""
-        return _read_if_whole(self.path / "result.json")
+        """Return what the finished run has to say (the ``--json`` of its command), or None; see ``shapes``."""
+        with contextlib.suppress(DamagedError):
+            return shapes.result(self.path / "result.json", self.kind)
+        return None
+
+    def has_lost_result(self) -> bool:
+        """Return whether what it had to say was written, and cannot be read any more."""
+        return (self.path / "result.json").exists() and self.result() is None
 
     def report(self) -> dict[str, Any] | None:
         """Return what a run has to say at length: a judged classifier photo by photo, a study its tables; or None."""
-        return _read_if_whole(self.path / "report.json")
+        with contextlib.suppress(DamagedError):
+            return shapes.report(self.path / "report.json", self.kind)
+        return None
 
     def log(self, text: str) -> None:
         """Append a line to the run's log, with the time."""

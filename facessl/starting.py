@@ -3,7 +3,7 @@
 import contextlib
 from typing import Any
 
-from facessl import alternatives, config, devices, distributed, states
+from facessl import alternatives, attending, config, devices, distributed, states
 from facessl.distributed import World
 from facessl.errors import RecipeError, RunError
 from facessl.following import follow, summary
@@ -56,6 +56,7 @@ def _start_together(studio: Studio, world: World, kind: str, settings: dict[str,
         if not world.first:
             return None
         raise RecipeError(f"{kind} runs in one process; call it without torchrun.")
+    attending.give_way()  # all of them: they go in step, so that one alone would hold up the others
     distributed.join(devices.pick(settings.get("device") or "auto").kind)
     run_id = ""
     try:

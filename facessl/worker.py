@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import errno
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -32,7 +31,6 @@ def work(workspace: Path, run_id: str) -> str:
     run = runs.find(workspace, run_id)
     own_process = attending.has_own_process()
     with attending.held(run):
-        os.nice(10)  # the pages come first
         run.update(state="queued", attempts=run.written().attempts + 1, counted_at=None)
         with _ends_told(run), attending.attended(run, own_process=own_process):
             attending.keep_room(run)

@@ -5,7 +5,6 @@ import streamlit as st
 
 from facessl.dataset import FaceDataset
 from facessl.run import Run
-from pages._shared import whole
 from pages._shared.backend import studio
 from pages._shared.finetune.answers import answers_of
 from pages._shared.finetune.confusion import show_confusion
@@ -102,9 +101,8 @@ def show_result(run: Run, dataset: FaceDataset) -> None:
     """Show the figures on ``test``, the plain methods beside them, the report and where it goes wrong.
 
     Raises:
-        DamagedError: Of one of its files, and what the others hold is shown.
+        DamagedError: Of its answers, and the figures are shown.
     """
-    whole.result(run)
     show_figures(run)
     answers = answers_of(run)
     confused, worst, people = page_tabs([CONFUSED, WORST, PEOPLE], key="finetune-result", first=CONFUSED)

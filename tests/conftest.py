@@ -43,12 +43,7 @@ def run_here(workspace: Path, kind: str, *, edits: dict[str, int] | None = None,
     recipe = recipes.build(config.RECIPES[kind], settings)
     resolve.check(recipe, workspace)
     run = runs.create(workspace, kind, recipe, title=f"a {kind} of the tests", edits=edits)
-    niceness = os.nice
-    os.nice = lambda step: 0  # type: ignore[assignment]  # the test process keeps its priority
-    try:
-        state = worker.work(workspace, run.id)
-    finally:
-        os.nice = niceness
+    state = worker.work(workspace, run.id)
     assert state == "finished", f"{run.status().error}\n{run.log_text()}"
     return run
 

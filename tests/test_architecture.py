@@ -14,7 +14,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "recipes",
     "viewing",
     "config devices distributed files images neighbours states",
-    "damage",
+    "damage shapes",
     "flags printing run detection duplicates quality metrics mistakes significance",
     "following revision runs",
     "whitening views losses optimisers sources backbones",

@@ -125,6 +125,7 @@ def test_a_pause_keeps_the_process_and_the_place(studio: Studio) -> None:
         studio.pause(run.id)
     wait_for_epoch(run, 1)
     worker = worker_of(run)
+    assert psutil.Process(worker).nice() == min(19, psutil.Process().nice() + 10)  # the pages come first
     studio.pause(run.id)
     wait(run, "paused", seconds=10)
     reached, before = len(run.metrics()), run.status()

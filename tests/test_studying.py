@@ -1,6 +1,5 @@
 """A study takes its steps once: it stops, goes on, uses again what is there, and says what it left out and why."""
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +57,6 @@ class Question(SimpleNamespace):
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with a set, whose runs are carried out in this process as soon as they are started."""
     make_set(tmp_path)
-    monkeypatch.setattr(os, "nice", lambda step: 0)
     monkeypatch.setattr(jobs, "start", lambda workspace, run, **_: worker.work(workspace, run.id))
     return tmp_path
 

@@ -11,27 +11,70 @@ from typing import Any
 
 import pytest
 
-from facessl import files, preparation, runs, worker
+from facessl import distributed, files, preparation, runs, starting, worker
+from facessl.cli import main
 from facessl.config import PrepareRecipe
+from facessl.distributed import World
 from facessl.errors import SourceError
 from facessl.preparation import _chunks
 from facessl.recipes import build
 from facessl.run import Run
 from facessl.sources import synthetic
+from facessl.studio import Studio
+from tests.tiny import make_set
 
 
 @pytest.fixture
-def preparing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def preparing(tmp_path: Path) -> Run:
     """A preparation of two photos that has not begun."""
     from facessl.images import encode_jpeg
 
-    monkeypatch.setattr(os, "nice", lambda step: 0)  # the test process keeps its priority
     source = synthetic.open_source(synthetic.Options(people=3, photos=5), "")
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for number, photo in enumerate(source.photos[:2]):
             archive.writestr(f"{number}.jpg", encode_jpeg(source.read(photo)))
     recipe = build(PrepareRecipe, {"source": "folder", "path": str(tmp_path / "photos.zip"), "name": "photos"})
     return runs.create(tmp_path, "prepare", recipe, title="a preparation")
+
+
+@pytest.fixture
+def given_way(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps by which this process made itself less urgent; it stays as it is."""
+    steps: list[int] = []
+    monkeypatch.setattr(os, "nice", steps.append)
+    return steps
+
+
+def test_work_beside_other_things_keeps_the_priority_of_its_process(
+    preparing: Run, tmp_path: Path, given_way: list[int]
+) -> None:
+    assert worker.work(tmp_path, preparing.id) == "finished"
+    assert given_way == []
+
+
+def test_a_command_that_does_nothing_but_a_run_gives_way_once(
+    preparing: Run, tmp_path: Path, given_way: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["work", preparing.id, "--workspace", str(tmp_path)]
+    assert main(words) == 0 and given_way == [10]
+    # A helper was started by its worker, and has that one's priority.
+    monkeypatch.setattr(distributed, "launched", lambda: World(1, 2))
+    monkeypatch.setattr(worker, "take_part", lambda *_: None)
+    assert main(words) == 0 and given_way == [10]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_training_under_torchrun_gives_way_in_all_its_processes(
+    tmp_path: Path, given_way: list[int], monkeypatch: pytest.MonkeyPatch, rank: int
+) -> None:
+    make_set(tmp_path)
+    monkeypatch.setattr(distributed, "launched", lambda: World(rank, 2))
+    monkeypatch.setattr(distributed, "join", lambda kind: None)
+    monkeypatch.setattr(World, "agree", lambda self, word: word)
+    monkeypatch.setattr(worker, "work", lambda *_: "finished")
+    monkeypatch.setattr(starting, "follow", lambda run: {})
+    starting.start(Studio(tmp_path), kind="pretrain", detach=False, dataset="tiny", device="cpu")
+    assert given_way == [10]
 
 
 def test_a_disk_without_any_room_left_is_still_said(

@@ -59,7 +59,7 @@ def run_header(run: Run, status: Status, *, key: str) -> None:
         st.error(plain(status.error) or "It failed without saying why; its log below may.", icon=":material/error:")
     elif status.state in RESUMABLE:
         st.info(f"{plain(status.message)} Its work is kept: **Resume** goes on from there.", icon=":material/info:")
-    elif (run.path / "result.json").exists() and run.result() is None:
+    elif run.has_lost_result():
         st.error("What it found cannot be read any more. Start it again, and delete this one.", icon=":material/error:")
     elif figures := progress_text(status):
         st.caption(figures)

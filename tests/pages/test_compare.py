@@ -177,6 +177,55 @@ def test_a_link_to_runs_that_are_gone_says_so(two_runs: Path) -> None:
     assert "asks for" not in words(open_page("compare"))
 
 
+def test_what_is_chosen_stays_when_a_run_comes_at_that_moment(two_runs: Path) -> None:
+    app = open_page("compare")
+    one = app.multiselect[0].value[1]
+    app.multiselect[0].set_value([one])
+    finetuned(two_runs, "The best of all", right=6)
+    app.run()
+    assert not app.exception
+    assert len(app.multiselect[0].options) == 4 and app.multiselect[0].value == [one]
+    assert app.query_params["run"] == one
+    app.multiselect[0].set_value([])
+    finetuned(two_runs, "One more", right=6)
+    app.run()
+    assert len(app.multiselect[0].options) == 5 and app.multiselect[0].value == []
+
+
+def test_what_is_chosen_stays_when_runs_change_their_names(two_runs: Path) -> None:
+    app = open_page("compare")
+    studio = Studio(two_runs)
+    one, other = studio.runs("finetune")
+    app.multiselect[0].set_value([one.id])
+    one.describe(title=other.title)  # both are told apart by their settings from now on
+    app.run()
+    assert any(option.startswith(f"{other.title} · ") for option in app.multiselect[0].options)
+    assert app.multiselect[0].value == [one.id]
+    studio.delete(one.id)  # nothing of what was chosen is left, so it begins anew
+    assert app.run().multiselect[0].value == open_page("compare").multiselect[0].value != []
+
+
+def test_the_choice_is_told_to_the_browser_at_each_drawing(two_runs: Path) -> None:
+    app = open_page("compare")
+    for _ in range(2):
+        picker = app.run().multiselect[0].proto
+        assert picker.set_value and len(picker.raw_values) == 3
+
+
+def test_each_set_keeps_what_was_chosen_of_it(two_runs: Path) -> None:
+    make_set(two_runs, "other")
+    finetuned(two_runs, "Of the other", right=6, dataset="other")
+    app = open_page("compare")
+    app = app.selectbox(key="compare-dataset").set_value("tiny").run()
+    one = app.multiselect[0].value[1]
+    app.multiselect[0].set_value([one]).run()
+    app = app.selectbox(key="compare-dataset").set_value("other").run()
+    assert not app.exception and len(app.multiselect[0].value) == 1 and app.multiselect[0].value != [one]
+    assert "The link asks for" not in words(app)
+    app = app.selectbox(key="compare-dataset").set_value("tiny").run()
+    assert app.multiselect[0].value == [one]
+
+
 def opened_afresh(app: AppTest) -> AppTest:
     """Return the page as somebody else sees it who has only the link."""
     other = AppTest.from_file(str(APP), default_timeout=120).run().switch_page("pages/compare.py")

@@ -58,3 +58,25 @@ def test_the_first_link_that_a_server_is_asked_for_brings_back_all_runs(tmp_path
         page.get_by_role("tab", name="Runs").click()
         page.get_by_text("2 photos only Number 3 got right, 0 only Number 1").wait_for()
         assert [part for part in page.url.split("?")[1].split("&") if part[:4] in ("run=", "pair")] == query.split("&")
+
+
+@pytest.mark.timeout(120)
+def test_chosen_runs_stay_when_others_come_and_names_change(tmp_path: Path) -> None:
+    executable = browser_path()
+    tiny_set(tmp_path)
+    first, second = (finetuned(tmp_path, name, right=3) for name in ("First", "Second"))
+    with served(tmp_path) as address, opened(f"{address}/compare?run={first.id}", executable, webgl=False) as page:
+        picker = page.get_by_test_id("stMultiSelect")
+        chips = picker.locator("[data-tag], [data-baseweb=tag]")
+        chips.get_by_text("First", exact=True).wait_for()
+        second.describe(title="First")  # the two are told apart by their ids from now on
+        third = finetuned(tmp_path, "Third", right=6)
+        chips.get_by_text(f"First · {first.id[-4:]}", exact=True).wait_for(timeout=20_000)
+        for name in ("Third", f"First · {second.id[-4:]}"):
+            picker.locator("input").click()
+            page.get_by_role("option", name=name, exact=True).click()
+            chips.get_by_text(name, exact=True).wait_for()
+        page.wait_for_function("location.search.split('run=').length == 4")
+        no_error(page)
+        asked = [part[4:] for part in page.url.split("?")[1].split("&") if part.startswith("run=")]
+        assert asked == [first.id, third.id, second.id]

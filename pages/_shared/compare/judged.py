@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from facessl import shapes
 from facessl.dataset import open_for
 from facessl.errors import DamagedError
 from facessl.run import Run
 from facessl.significance import McNemar, mcnemar, recall_per_person
-from pages._shared import whole
 from pages._shared.backend import studio
 from pages._shared.words import count
 
@@ -54,7 +54,7 @@ def _read(run_id: str, path: str, changed: int) -> Judged:
     run = studio().run(run_id)
     people = open_for(run, studio().workspace, run.config["recipe"]["dataset"]).people
     names = ("face", "label", "predicted")
-    table = whole.table(Path(path), names, names[1:], len(people)).sort_values("face")
+    table = shapes.table(Path(path), names, names[1:], len(people)).sort_values("face")
     faces, labels, answers = (table[name].to_numpy() for name in names)
     return Judged(faces, labels, answers, tuple(people))
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from facessl import pairs
+from facessl import pairs, shapes
 from facessl.dataset import FaceDataset
 from facessl.errors import DamagedError, RunError
 from facessl.run import Run
 from facessl.states import ACTIVE
-from pages._shared import whole
 from pages._shared.backend import studio
 
 _ASKED = ("pairs", "per_fold", "seed")  # settings that say which pairs
@@ -67,7 +66,7 @@ def _digest(run: Run) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=2000)
 def _read(path: str, changed: int) -> str:
-    table = whole.table(Path(path), ("face_a", "face_b", "same", "fold"))
+    table = shapes.table(Path(path), ("face_a", "face_b", "same", "fold"))
     return pairs.digest(table[["face_a", "face_b"]].to_numpy(), table["same"].to_numpy(), table["fold"].to_numpy())
 
 

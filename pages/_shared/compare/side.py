@@ -1,7 +1,6 @@
 """Chosen runs side by side: where their settings differ, how they learnt, what they cost, and two of them by person."""
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,7 +19,7 @@ _OTHERWISE = "background-color: rgba(44, 143, 153, 0.28)"  # reads in light and 
 _KINDS = {"finetune": "fine-tunings", "pretrain": "pre-trainings"}
 _CURVES = {"finetune": ("val_top1", "right on val photos, %"), "pretrain": ("knn_accuracy", "k-NN on val, %")}
 _COSTS = {"time": "Training time", "images": "Images seen"}
-_PICKED = "compare-picked"  # kept while another page is looked at
+_PICKED = "compare-picked"  # of each set; kept while another set or page is looked at
 
 
 def side_by_side(runs: Sequence[Run], named: dict[str, str]) -> None:
@@ -38,24 +37,32 @@ def side_by_side(runs: Sequence[Run], named: dict[str, str]) -> None:
 
 
 def pick_runs(runs: Sequence[Run], named: dict[str, str]) -> list[Run]:
-    """Let runs be chosen; the choice is in the link, as ``run=…&run=…``."""
-    by_id = {run.id: run for run in runs}
-    asked = st.query_params.get_all("run") or st.session_state.get(_PICKED, [])
-    wanted = [run_id for run_id in asked if run_id in by_id] or best_first(runs)[:_AT_FIRST]
-    if gone := [run_id for run_id in st.query_params.get_all("run") if run_id not in by_id]:
+    """Let runs of one set be chosen; the choice is in the link, as ``run=…&run=…``, and stays when others come."""
+    by_id, about = {run.id: run for run in runs}, runs[0].config["recipe"]["dataset"]
+    key, picked = f"compare-runs-{about}", st.session_state.setdefault(_PICKED, {})
+    asked = st.query_params.get_all("run")
+    gone = [run_id for run_id in asked if run_id not in by_id]
+    if gone and not picked:  # later the link is the page's own, of another set, or with runs that were left out
         st.info(f"The link asks for {plain(', '.join(gone))}, which is no finished run of this set; "
                 "it is left out here.", icon=":material/info:")  # fmt: skip
-    # A select knows its options by their names: where these change, it begins anew with what was chosen.
-    key = f"compare-runs-{zlib.crc32(' '.join(named[i] for i in by_id).encode()):x}"
-    if key not in st.session_state:
-        st.session_state[key] = wanted
+    # Said at each drawing: a browser that missed it once would show, and send, an empty choice.
+    value = _here(by_id, st.session_state.get(key), asked or None, picked.get(about))
+    st.session_state[key] = best_first(runs)[:_AT_FIRST] if value is None else value
     chosen: list[str] = st.multiselect(
         "Runs", list(by_id), format_func=named.__getitem__, key=key, placeholder="Choose two or more",
         label_visibility="collapsed",
     )  # fmt: skip
-    st.session_state[_PICKED] = chosen
-    st.query_params["run"] = chosen
+    picked[about] = st.query_params["run"] = chosen
     return [by_id[run_id] for run_id in chosen]
+
+
+def _here(by_id: Collection[str], *choices: list[str] | None) -> list[str] | None:
+    """Return what is here of the first choice of which anything is; to choose nothing is a choice, None is none."""
+    for ids in choices:
+        here = [run_id for run_id in ids or [] if run_id in by_id]
+        if here or ids == []:
+            return here
+    return None
 
 
 def best_first(runs: Sequence[Run]) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from facessl import shapes
 from facessl.run import Run
-from pages._shared import whole
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,17 @@ def answers_of(run: Run) -> Answers:
         DamagedError: Its files are gone, or hold something else.
     """
     report, table = run.path / "report.json", run.path / "predictions.parquet"
-    return _read(str(run.path), *(path.stat().st_mtime_ns if path.exists() else 0 for path in (report, table)))
+    return _read(
+        str(report), str(table), *(path.stat().st_mtime_ns if path.exists() else 0 for path in (report, table))
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _read(folder: str, *changed: int) -> Answers:
-    said = whole.report(Run(Path(folder)))
+def _read(report: str, table: str, *changed: int) -> Answers:
+    said = shapes.report(Path(report), "finetune")
     names = ("face", "label", "predicted", "probability")
     people = len(said["people"])
-    rows = whole.table(Path(folder) / "predictions.parquet", names, names[1:3], people)
+    rows = shapes.table(Path(table), names, names[1:3], people)
     rows = rows.sort_values(["probability", "face"], ascending=[False, True])
     arrays = [rows[name].to_numpy() for name in names]
     matrix = np.asarray(said["confusion"])
