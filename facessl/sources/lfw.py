@@ -33,7 +33,8 @@ class Options(BaseModel):
     variant: Literal["funneled", "deepfunneled", "original"] = Field(
         "funneled",
         description="funneled: turned and shifted into place; deepfunneled: the same, better, but scikit-learn cannot "
-        "fetch it; original: as found. A local copy is what it is.",
+        "fetch it; original: as found. A local copy is what it is. The first two are aligned as a whole: the middle of "
+        "each photo (detector middle, 0.44) tells people apart better than boxes that are found in them.",
     )
 
 

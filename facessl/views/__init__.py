@@ -32,7 +32,8 @@ __all__ = [
 
 # Each says every setting itself, so that none follows when the recipe's own defaults move.
 PRESETS: dict[str, ViewRecipe] = {
-    # Gentler in crop and hue than the paper's: a quarter of a face, or a green one, is nobody. The recipe's defaults.
+    # Gentler in crop and hue than the paper's, as a mouth alone, or a green face, is nobody; with light and turns. What
+    # named most people on LFW of all that was tried there (docs/LOG.md). The recipe's defaults.
     "faces": ViewRecipe(**ViewRecipe().model_dump()),
     "gentle": ViewRecipe(**GENTLE_VIEWS.model_dump()),
     # Chen et al. 2020, appendix A, with strength 1, as at ImageNet; its blur is measured in pixels of the view.

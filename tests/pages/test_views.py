@@ -154,7 +154,7 @@ def test_the_grid_is_of_32_views_and_each_step_is_shown_alone(empty_workspace: P
     assert 32 in [grid.count("<img") for grid in grids]
     alone = next(grid for grid in grids if "Brightness × 0.60" in grid)
     for title in (
-        "Crop of 50%",
+        "Crop of 20%",
         "Mirrored",
         "Light from the left",
         "Brightness × 1.40",
@@ -171,7 +171,7 @@ def test_every_setting_says_its_range_and_why(empty_workspace: Path) -> None:
         what, _, why = str(field.description).partition(": ")
         assert what and len(why) > 20, f"{name} says what, but not why"
         assert sum(text.endswith(str(field.description)) for text in shown) == 1
-    assert any(text.startswith("**Smallest crop** 0.5 (from 0.05 to 1)") for text in shown)
+    assert any(text.startswith("**Smallest crop** 0.2 (from 0.05 to 1)") for text in shown)
 
 
 def test_likeness_is_measured_only_when_asked(empty_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
