@@ -21,6 +21,8 @@ _HELPER = "FACESSL_HELPER"
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 1.0  # for a stopped worker to save and end by itself; it shall be gone within 3 s, also under load
 _BEAT_SECONDS = 1.0  # so much working time at most is forgotten when a worker is killed
+_NICE = 10  # of 19
+_OF_THE_SESSION = Path("/proc/self/autogroup")
 _ROOM = 1 << 17  # bytes: a status and a traceback
 _saved_first: list[Callable[[], None]] = []  # see saving_first
 _breakable = threading.Event()  # a process works on one run
@@ -50,7 +52,11 @@ def give_way() -> None:
 
     Whoever works on a run beside other things keeps the priority: nobody can take it back.
     """
-    os.nice(10)
+    os.nice(_NICE)
+    # Linux may share the machine by sessions (autogroup): a session of one's own is nice to others only as a whole.
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # not Linux, or not allowed here
+            _OF_THE_SESSION.write_text(str(_NICE))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,8 @@
 import errno
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -22,6 +24,8 @@ from facessl.run import Run
 from facessl.sources import synthetic
 from facessl.studio import Studio
 from tests.tiny import make_set
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -61,6 +65,18 @@ def test_a_command_that_does_nothing_but_a_run_gives_way_once(
     monkeypatch.setattr(distributed, "launched", lambda: World(1, 2))
     monkeypatch.setattr(worker, "take_part", lambda *_: None)
     assert main(words) == 0 and given_way == [10]
+
+
+@pytest.mark.parametrize("own_session", [True, False])
+def test_a_session_gives_way_as_a_whole_only_where_it_is_the_runs_own(own_session: bool) -> None:
+    shared = Path("/proc/self/autogroup")
+    if not shared.exists():
+        pytest.skip("this system does not share by sessions")
+    code = "from facessl import attending; attending.give_way(); print(open('/proc/self/autogroup').read())"
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, start_new_session=own_session, cwd=ROOT)
+    mine = shared.read_text().split()[-1]
+    assert said.stdout.split()[-1] == ("10" if own_session else mine)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
