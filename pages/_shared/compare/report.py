@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages._shared.compare.charts import chart, picture_format
+from pages._shared.compare.names import row_height
 from pages._shared.words import percent, plain
 
 _SAID = {"how": "", "split": "on ", "photos": ""}  # what is said of an accuracy besides its interval
@@ -54,14 +55,14 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
     accuracies = accuracy_columns(table)
     rows = table["rows"]
     first = table["columns"][0]
-    cut = has_sentences(columns[first])
+    wraps = has_sentences(columns[first])
     st.dataframe(
         columns, hide_index=True, key=key, height="content" if len(rows) <= 15 else 560, alt=table["title"],
-        placeholder="–",
+        placeholder="–", row_height=row_height([str(name) for name in columns[first]], _NAME_WIDTH) if wraps else None,
         column_config={
-            **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if cut else {}),
+            **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if wraps else {}),
             **{
-                column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if cut else None)
+                column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if wraps else None)
                 for column in columns if column in accuracies or _is_share(column)
             },
             # It stands beside its accuracy: the whole name again would take the room of the next figure.
@@ -78,7 +79,7 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
 
 
 def has_sentences(names: Sequence[Any]) -> bool:
-    """Return whether names would take a phone's whole width: then they are cut, for an accuracy to stand beside them.
+    """Return whether names would take a phone's whole width: then they wrap, for an accuracy to stand beside them.
 
     Its numbers begin at the left: at the right of a wide column the phone would not show them either.
     """
