@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.compare.names import row_height
-from pages._shared.words import percent, plain
+from pages._shared.words import OF_ONE, percent, plain
 
 _SAID = {"how": "", "split": "on ", "photos": ""}  # what is said of an accuracy besides its interval
 _INTERVAL = " · 95 % interval"  # behind the name of the column whose interval it is
@@ -167,20 +167,23 @@ def _said_once(rows: Sequence[Mapping[str, Any]], accuracies: Sequence[str], par
 
 def as_csv(table: Mapping[str, Any]) -> str:
     """Return a table as CSV; an accuracy takes a column for each thing that is known of it."""
-    parts = ("share", "low", "high", "photos", "split", "how")
+    parts = {"share": OF_ONE, "low": OF_ONE, "high": OF_ONE, "photos": "", "split": "", "how": ""}  # with their units
     accuracies = accuracy_columns(table)
-    names = [n for c in table["columns"] for n in ([f"{c} {part}" for part in parts] if c in accuracies else [c])]
+    named = {c: f"{c}{OF_ONE}" if _is_share(c) else c for c in table["columns"]}
+    names = [n for c, name in named.items() for n in (
+        [f"{c} {part}{unit}" for part, unit in parts.items()] if c in accuracies else [name]
+    )]  # fmt: skip
     text = io.StringIO()
     writer = csv.DictWriter(text, names)
     writer.writeheader()
     for row in table["rows"]:
         line: dict[str, Any] = {}
-        for column in table["columns"]:
+        for column, name in named.items():
             value = row.get(column)
             if column not in accuracies:
-                line[column] = value
+                line[name] = value
             elif _is_accuracy(value):
-                line |= {f"{column} {part}": value.get(part) for part in parts}
+                line |= {f"{column} {part}{unit}": value.get(part) for part, unit in parts.items()}
             else:
                 line[f"{column} how"] = value  # a remark in place of a figure
         writer.writerow(line)
