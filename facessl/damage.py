@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from facessl import registry
 from facessl.config import RECIPES
 
 _NUMBERS = (int, float)
@@ -35,8 +36,9 @@ class _Settings(BaseModel):
 def whole_settings(content: dict[str, Any]) -> dict[str, Any] | None:
     """Return a run's settings, or None where they are not such any more.
 
-    What a run older than a setting does not say of it is filled in by default. Whether the values can work is not
-    looked at: a run whose method is gone can still be listed.
+    What a run older than a setting does not say of it is filled in by default, and of its network as that was then:
+    what it has learnt fits no other. Whether the values can work is not looked at: a run whose method is gone can
+    still be listed.
     """
     try:
         _Settings.model_validate(content)
@@ -48,7 +50,15 @@ def whole_settings(content: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if not all(_alike(value, usual[name]) for name, value in recipe.items() if name in usual):
         return None
-    return content | {"recipe": usual | recipe}
+    whole = usual | recipe
+    if "backbone_options" in recipe:
+        whole["backbone_options"] = _of_before(whole["backbone"]) | recipe["backbone_options"]
+    return content | {"recipe": whole}
+
+
+@cache
+def _of_before(backbone: str) -> dict[str, Any]:
+    return registry.backbone_options_of_before(backbone)
 
 
 @cache

@@ -35,6 +35,11 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"facessl.{kind}.{name}")
 
 
+def backbone_options_of_before(name: str) -> dict[str, Any]:
+    """Return what settings of a backbone were before they could be chosen; none of one that is gone."""
+    return dict(getattr(load("backbones", name), "BEFORE", {})) if name in names("backbones") else {}
+
+
 def backbone_options(name: str, options: dict[str, Any], image_size: int, *, imagenet: bool) -> dict[str, Any]:
     """Return a backbone's settings whole: defaults filled in, and what may be left open decided.
 

@@ -17,7 +17,7 @@ from facessl.batches import Batches
 from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
-from facessl.errors import Stopped
+from facessl.errors import ModelError, Stopped
 from facessl.gradients import Gradients, set_to_learn
 from facessl.methods import Method
 from facessl.run import Run
@@ -106,11 +106,21 @@ class _Loop:
     # -- the state -----------------------------------------------------------------------------------------------
 
     def restore(self) -> None:
-        """Take up the state that was saved, of any world size and batch size."""
+        """Take up the state that was saved, of any world size and batch size.
+
+        Raises:
+            ModelError: It is damaged, or of another network than the settings ask for now.
+        """
         state = checkpoints.load_state(self.run.path, holding=_STATE)
         if state is None:
             return
-        self.modules.load_state_dict(state["modules"])
+        try:
+            self.modules.load_state_dict(state["modules"])
+        except RuntimeError as error:  # an older version made another network of the same settings
+            raise ModelError(
+                f"What {self.run.id} has learnt so far does not fit the network that this version makes of its "
+                "settings; start a new run."
+            ) from error
         self.optimizer.load_state_dict(state["optimizer"])
         if state.get("scaler"):
             self.scaler.load_state_dict(state["scaler"])

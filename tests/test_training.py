@@ -15,7 +15,19 @@ import torch
 from safetensors.torch import load_file
 from sklearn.neighbors import KNeighborsClassifier
 
-from facessl import checkpoints, config, devices, optimisers, pretraining, recipes, runs, telling, training
+from facessl import (
+    checkpoints,
+    config,
+    devices,
+    files,
+    optimisers,
+    pretraining,
+    recipes,
+    resolve,
+    runs,
+    telling,
+    training,
+)
 from facessl.batches import Batch, FaceBatches, FacePool
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
@@ -241,6 +253,46 @@ def test_a_damaged_state_or_model_says_what_to_do(workspace: Path) -> None:
     (run.path / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(ModelError, match="damaged"):
         checkpoints.load_model(run.path)
+
+
+def written_without(run: Run, setting: str) -> None:
+    """Take a setting of the network out of a run's file: it is of before that could be chosen."""
+    content = files.read_json(run.path / "config.json")
+    del content["recipe"]["backbone_options"][setting]
+    files.write_json(run.path / "config.json", content)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "setting", "before"), [("tinyvgg", "places", {"places": 13}), ("resnet18", "stages", {"stages": 4})]
+)
+def test_a_run_of_before_a_setting_of_its_network_goes_on_with_the_same_network(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: str, setting: str, before: dict[str, int]
+) -> None:
+    whole, run = (new_run(workspace, "pretrain", epochs=2, backbone=backbone, **before) for _ in range(2))
+    pretrain(whole, workspace)
+    with monkeypatch.context() as patch:
+        stop_after(run, patch, 4)
+        with pytest.raises(Stopped):
+            pretrain(run, workspace)
+    written_without(run, setting)
+    pretrain(run, workspace)
+    assert weights_of(run).keys() == weights_of(whole).keys()
+    assert all(torch.equal(tensor, weights_of(run)[name]) for name, tensor in weights_of(whole).items())
+    _, card = checkpoints.load_model(run.path)
+    assert card["backbone_options"][setting] == before[setting]
+    child = resolve.resolve("finetune", {"dataset": "tiny", "init": run.id, "device": "cpu"}, workspace)
+    assert child.backbone_options[setting] == before[setting]
+
+
+def test_what_was_learnt_by_another_network_is_said(workspace: Path) -> None:
+    run = new_run(workspace, "pretrain", epochs=1, places=13)
+    pretrain(run, workspace)
+    content = files.read_json(run.path / "config.json")
+    content["recipe"]["backbone_options"]["places"] = 5
+    content["recipe"]["epochs"] = 2
+    files.write_json(run.path / "config.json", content)
+    with pytest.raises(ModelError, match=f"What {run.id} has learnt so far does not fit the network .* start a new"):
+        pretrain(run, workspace)
 
 
 def test_recipes_are_what_they_say() -> None:

@@ -12,4 +12,7 @@ module whose output are the last maps. The module has the same as its attribute 
 A plug-in whose settings may be left open ("auto") has ``settled(options, image_size, imagenet)``, which decides them
 for faces of so many pixels, from nothing or from ImageNet's weights. Recipes are settled; where nobody did,
 ``build`` and ``stages`` take torchvision's own network.
+
+A plug-in that gained a setting later says in ``BEFORE`` what it was in runs that were written without it, so that they
+go on with the network that they began with.
 """

@@ -15,6 +15,8 @@ TITLE = "ResNet18"
 REFERENCE = "He et al. 2016, Deep residual learning for image recognition, https://arxiv.org/abs/1512.03385"
 IMAGENET_FILE = "resnet18-f37072fd.pth"
 
+BEFORE = {"stages": 4}
+
 _LARGE = 96  # pixels: the last maps of a larger picture have 6 x 6 points or more behind the imagenet stem as well
 
 

@@ -16,6 +16,7 @@ IMAGENET_FILE = None
 
 _GRID = 13  # what a 64-pixel picture, the Explainer's, leaves after both blocks; more would be a huge embedding
 _BLOCK = 5  # modules of a block
+BEFORE = {"places": _GRID}
 
 
 class Options(BaseModel):

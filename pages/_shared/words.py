@@ -26,6 +26,10 @@ PLAIN_KNN = {
     "knn_untrained": "Untrained network",
 }
 
+# Behind the name of a CSV's column that holds shares as they are: tables show them in per cent. In letters that every
+# spreadsheet reads.
+OF_ONE = " (0-1)"
+
 # Labels that are not simply the field's name in plain letters.
 LABELS = {
     "accumulate": "Parts of a batch",

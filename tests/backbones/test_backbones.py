@@ -71,6 +71,20 @@ def test_a_tinyvgg_of_before_its_places_could_be_chosen_keeps_its_13_places():
     assert build("tinyvgg", hidden_units=10)(torch.zeros(1, 3, 32, 32)).shape == (1, 1690)
 
 
+@pytest.mark.parametrize("name", registry.names("backbones"))
+def test_what_a_setting_was_before_it_could_be_chosen_is_what_is_built_where_it_was_left_open(name):
+    before = registry.backbone_options_of_before(name)
+    torch.manual_seed(0)
+    one, other = build(name), build(name, **before)
+    assert one.feature_dim == other.feature_dim
+    assert one.state_dict().keys() == other.state_dict().keys()
+    assert registry.backbone_options(name, before, 32, imagenet=False).items() >= before.items()
+
+
+def test_a_network_that_is_gone_had_no_settings():
+    assert registry.backbone_options_of_before("gone") == {}
+
+
 def test_the_files_named_are_torchvisions():
     for name, weights in (("resnet18", ResNet18_Weights), ("efficientnet_b0", EfficientNet_B0_Weights)):
         assert weights.IMAGENET1K_V1.url.endswith("/" + registry.load("backbones", name).IMAGENET_FILE)

@@ -72,9 +72,11 @@ def test_csv_has_every_score_with_the_settings_of_its_run(two_runs: Path) -> Non
     scores += [score for run in runs for score in results.baseline_scores(run)]
     rows = list(csv.DictReader(io.StringIO(board.as_csv(scores, runs))))
     assert [row["name"] for row in rows] == [score.name for score in scores]
-    assert [float(row["share"]) for row in rows] == [score.share for score in scores]
+    assert [float(row["share (0-1)"]) for row in rows] == [score.share for score in scores]
+    assert [row["macro_f1 (0-1)"] for row in rows] == [str(score.macro_f1 or "") for score in scores]
     by_name = {row["name"]: row for row in rows}
-    assert by_name["All labels"]["learning_rate"] == "0.001"
+    assert by_name["All labels"]["learning_rate"] == "0.001" and by_name["A quarter"]["labels (0-1)"] == "0.25"
+    assert {"photos", "split", "low (0-1)", "high (0-1)"} < rows[0].keys()
     assert by_name["PCA + SVM"]["learning_rate"] == ""  # it has none
 
 

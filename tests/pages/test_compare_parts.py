@@ -183,10 +183,16 @@ def test_an_interval_beside_its_accuracy_takes_its_own_room_and_a_remark_what_it
 
 def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:
     rows = list(csv.DictReader(io.StringIO(report.as_csv(TABLE))))
-    assert rows[0]["Ours share"] == "0.9" and rows[0]["Ours photos"] == "155" and rows[0]["Ours split"] == "test"
-    assert float(rows[1]["Ours low"]) == pytest.approx(0.75)
-    assert rows[2]["Ours share"] == "" and rows[2]["Ours how"] == "no weights here"
+    assert rows[0]["Ours share (0-1)"] == "0.9" and rows[0]["Ours photos"] == "155" and rows[0]["Ours split"] == "test"
+    assert float(rows[1]["Ours low (0-1)"]) == pytest.approx(0.75)
+    assert rows[2]["Ours share (0-1)"] == "" and rows[2]["Ours how"] == "no weights here"
     assert [row["Theirs"] for row in rows] == ["0.71", "", ""]
+
+
+def test_csv_of_a_report_says_which_columns_are_shares() -> None:
+    table = {"title": "t", "columns": ["What", "macro-F1", "chance"], "rows": [{"What": "a", "macro-F1": 0.5}]}
+    (row,) = csv.DictReader(io.StringIO(report.as_csv(table)))
+    assert row == {"What": "a", "macro-F1 (0-1)": "0.5", "chance (0-1)": ""}
 
 
 def test_few_seconds_are_told_to_a_tenth_and_names_get_the_lines_they_need() -> None:

@@ -63,9 +63,24 @@ def test_macro_f1_and_chance_are_per_cent_as_accuracies_are() -> None:
     assert columns["macro-F1"] == [pytest.approx(2.78), None] and columns["chance"] == [12.5, None]
 
 
-def test_names_that_are_sentences_are_cut_so_that_a_phone_shows_an_accuracy_beside() -> None:
+def test_names_that_are_sentences_wrap_so_that_a_phone_shows_an_accuracy_beside() -> None:
     assert has_sentences(["a", "the same network, each axis given afterwards to the person it fits best"])
     assert not has_sentences(["SimCLR, frozen", "PCA + LDA"]) and not has_sentences([])
+
+
+@pytest.mark.parametrize(
+    ("start", "lines"),
+    [("SimCLR", 0), ("the set's own split, not one drawn over the old ones", 2), ("a name of " * 10, 3)],
+    ids=["short", "two lines", "three lines"],
+)
+def test_a_row_of_a_report_is_as_high_as_its_longest_name(empty_workspace: Path, start: str, lines: int) -> None:
+    tiny_set(empty_workspace)
+    rows = [{"Start": "nothing", "Right": SHARE}, {"Start": start, "Right": SHARE}]
+    report = {**REPORT, "tables": [{"title": "By share", "columns": ["Start", "Right"], "rows": rows}]}
+    app = linked(study(empty_workspace, "finished", report))
+    assert not app.exception
+    # Streamlit wraps text only in rows of more than 4 rem, which are 68 pixels here.
+    assert app.dataframe[0].proto.row_height == (max(72, 16 + 20 * lines) if lines else 0)
 
 
 def test_a_legend_names_the_columns_of_one_owner_once() -> None:

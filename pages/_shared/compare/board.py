@@ -15,10 +15,11 @@ from pages._shared.compare import judged
 from pages._shared.compare.cost import cost_of
 from pages._shared.compare.names import NAME_WIDTH, flat, row_height
 from pages._shared.results import Score
-from pages._shared.words import count, percent, plain
+from pages._shared.words import OF_ONE, count, percent, plain
 
 _PLAIN = "plain method"
 _FEW_SECONDS = 9.95
+_SHARES = ("share", "low", "high", "labels", "macro_f1")  # of a score, 0-1
 
 
 def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
@@ -174,10 +175,11 @@ def as_csv(scores: Sequence[Score], runs: Sequence[Run]) -> str:
     recipes = {run.id: flat(run.config["recipe"]) for run in runs}
     settings = sorted({name for recipe in recipes.values() for name in recipe})
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*Score.__dataclass_fields__, *settings])
+    columns = {name: f"{name}{OF_ONE}" if name in _SHARES else name for name in Score.__dataclass_fields__}
+    writer = csv.DictWriter(text, [*columns.values(), *settings])
     writer.writeheader()
     for score in scores:
         # A plain method has no settings of its own; the run says which photos it saw.
         own = recipes[score.run] if score.how != _PLAIN else {}
-        writer.writerow({**own, **asdict(score)})
+        writer.writerow({**own, **{columns[name]: value for name, value in asdict(score).items()}})
     return text.getvalue()

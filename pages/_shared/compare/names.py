@@ -9,8 +9,8 @@ from facessl.run import Run
 from pages._shared.words import label
 
 NAME_WIDTH = 280  # pixels of the column of names, which leaves room for the figures on a phone
-_LINE = 37  # characters of a name that fit one of its lines
-_LINES = 3  # at most: rows are all of one height, and most names are short
+_LETTER, _BESIDE = 6.6, 16  # pixels of a character of a name, and of what stands beside a line of them
+_LINES = 4  # at most: rows are all of one height, and most names are short
 _ONE_LINE, _WRAPPED = 42, 72  # pixels: Streamlit wraps text in rows of more than four of its letters only
 _TOLD = 3  # settings that a name may carry
 _NOT_TOLD = ("dataset", "init", "device", "threads")  # said by the title, or of no weight
@@ -37,9 +37,13 @@ def names_of(runs: Sequence[Run]) -> dict[str, str]:
     return names
 
 
-def row_height(names: Sequence[str]) -> int:
-    """Return pixels in which the longest name is read whole, wrapped in its column; rows are all of one height."""
-    lines = max((len(textwrap.wrap(name, _LINE)) for name in names), default=1)
+def row_height(names: Sequence[str], width: int = NAME_WIDTH) -> int:
+    """Return pixels in which the longest name is read whole, wrapped in its column; rows are all of one height.
+
+    ``width`` is the column's, in pixels.
+    """
+    letters = int((width - _BESIDE) / _LETTER)
+    lines = max((len(textwrap.wrap(name, letters)) for name in names), default=1)
     return _ONE_LINE if lines == 1 else max(_WRAPPED, 16 + 20 * min(_LINES, lines))
 
 

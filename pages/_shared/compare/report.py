@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from pages._shared.compare.charts import chart, picture_format
-from pages._shared.words import percent, plain
+from pages._shared.compare.names import row_height
+from pages._shared.words import OF_ONE, percent, plain
 
 _SAID = {"how": "", "split": "on ", "photos": ""}  # what is said of an accuracy besides its interval
 _INTERVAL = " · 95 % interval"  # behind the name of the column whose interval it is
@@ -54,14 +55,14 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
     accuracies = accuracy_columns(table)
     rows = table["rows"]
     first = table["columns"][0]
-    cut = has_sentences(columns[first])
+    wraps = has_sentences(columns[first])
     st.dataframe(
         columns, hide_index=True, key=key, height="content" if len(rows) <= 15 else 560, alt=table["title"],
-        placeholder="–",
+        placeholder="–", row_height=row_height([str(name) for name in columns[first]], _NAME_WIDTH) if wraps else None,
         column_config={
-            **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if cut else {}),
+            **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if wraps else {}),
             **{
-                column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if cut else None)
+                column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if wraps else None)
                 for column in columns if column in accuracies or _is_share(column)
             },
             # It stands beside its accuracy: the whole name again would take the room of the next figure.
@@ -78,7 +79,7 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
 
 
 def has_sentences(names: Sequence[Any]) -> bool:
-    """Return whether names would take a phone's whole width: then they are cut, for an accuracy to stand beside them.
+    """Return whether names would take a phone's whole width: then they wrap, for an accuracy to stand beside them.
 
     Its numbers begin at the left: at the right of a wide column the phone would not show them either.
     """
@@ -166,20 +167,23 @@ def _said_once(rows: Sequence[Mapping[str, Any]], accuracies: Sequence[str], par
 
 def as_csv(table: Mapping[str, Any]) -> str:
     """Return a table as CSV; an accuracy takes a column for each thing that is known of it."""
-    parts = ("share", "low", "high", "photos", "split", "how")
+    parts = {"share": OF_ONE, "low": OF_ONE, "high": OF_ONE, "photos": "", "split": "", "how": ""}  # with their units
     accuracies = accuracy_columns(table)
-    names = [n for c in table["columns"] for n in ([f"{c} {part}" for part in parts] if c in accuracies else [c])]
+    named = {c: f"{c}{OF_ONE}" if _is_share(c) else c for c in table["columns"]}
+    names = [n for c, name in named.items() for n in (
+        [f"{c} {part}{unit}" for part, unit in parts.items()] if c in accuracies else [name]
+    )]  # fmt: skip
     text = io.StringIO()
     writer = csv.DictWriter(text, names)
     writer.writeheader()
     for row in table["rows"]:
         line: dict[str, Any] = {}
-        for column in table["columns"]:
+        for column, name in named.items():
             value = row.get(column)
             if column not in accuracies:
-                line[column] = value
+                line[name] = value
             elif _is_accuracy(value):
-                line |= {f"{column} {part}": value.get(part) for part in parts}
+                line |= {f"{column} {part}{unit}": value.get(part) for part, unit in parts.items()}
             else:
                 line[f"{column} how"] = value  # a remark in place of a figure
         writer.writerow(line)
