@@ -72,9 +72,13 @@ def judge(
 
 def whitening_of(recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder) -> Whitening | None:
     """Return the whitening of embeddings, fitted without names: also on faces whose names are not used."""
+    return whitening.of_embeddings(encoder.descriptors(_nameless(recipe, dataset)), recipe.whiten)
+
+
+def _nameless(recipe: FinetuneRecipe, dataset: FaceDataset) -> np.ndarray:
+    """Return the faces that a whitening is fitted on, the network's and that of pixels, (K, S, S, 3) uint8."""
     faces = dataset.rows("unlabelled", "train")
-    fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
-    return whitening.of_embeddings(encoder.descriptors(dataset.faces[fitted]), recipe.whiten)
+    return dataset.faces[np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])]
 
 
 def _plain_rows(
@@ -85,7 +89,7 @@ def _plain_rows(
     found = baselines.score(
         dataset.faces[rows], known, dataset.faces[test], labels,
         seed=recipe.seed, side=min(recipe.image_size, _PLAIN_SIDE),
-        nameless=dataset.faces[dataset.rows("unlabelled", "train")],
+        nameless=_nameless(recipe, dataset),
     )  # fmt: skip
     if len(np.unique(known)) < 2:
         return found

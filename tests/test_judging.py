@@ -51,7 +51,8 @@ def test_the_plain_rows_stand_beside_it_with_all_that_has_to_be_said(judged: tup
     assert report["baselines"] == result["baselines"] and report["intervals"] == "95 %, Wilson"
     assert [row["name"] for row in report["baselines"]] == [
         "majority", "1-NN on pixels", "1-NN on normalised pixels", "1-NN on PCA-whitened pixels",
-        "PCA + SVM (rbf)", "PCA + SVM (linear)", "PCA + LDA", "untrained TinyVGG, linear layer",
+        "linear layer on PCA-whitened pixels", "PCA + SVM (rbf)", "PCA + SVM (linear)", "PCA + LDA",
+        "untrained TinyVGG, linear layer",
     ]  # fmt: skip
     for row in report["baselines"]:
         assert row["photos"] == result["metrics"]["photos"] == 8

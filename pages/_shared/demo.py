@@ -19,7 +19,7 @@ WHAT = {
     "finetune": "It learns the names",
 }
 _HOW = {
-    "knn_whitened_pixels": "Their principal components, each divided by its spread: no learning, and hard to beat.",
+    "knn_whitened_pixels": "Their principal components, with the mirror image's: no learning, and hard to beat.",
     "knn_pixels": "Mean and contrast of each photo removed.",
     "knn_raw_pixels": "As they are.",
 }
