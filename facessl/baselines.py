@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,11 @@ class BaselineScore:
     low: float  # 95 % Wilson interval of top1
     high: float
     seconds: float  # fitting and asking
+    answers: np.ndarray = field(repr=False, compare=False)  # (photos,) whom it named on each
+
+    def figures(self) -> dict[str, Any]:
+        """Return all but the answers, for a file of JSON."""
+        return {name: value for name, value in vars(self).items() if name != "answers"}
 
 
 def score(
@@ -207,7 +212,8 @@ def _judged(
     seconds = round(time.perf_counter() - start, 3)
     right = int(np.sum(answers == test_labels))
     low, high = wilson_interval(right, len(test))
-    return BaselineScore(name, right / len(test), macro_f1(test_labels, answers), len(test), low, high, seconds)
+    macro = macro_f1(test_labels, answers)
+    return BaselineScore(name, right / len(test), macro, len(test), low, high, seconds, answers)
 
 
 def _later(scores: list[BaselineScore], *, by: float) -> list[BaselineScore]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import baselines, checkpoints, evaluation, files, registry, whitening
+from facessl import answers, baselines, checkpoints, evaluation, files, registry, whitening
 from facessl.baselines import BaselineScore
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
@@ -27,7 +27,7 @@ def judge(
     """Judge the classifier on ``test``, write its report, predictions and model; return the run's result.
 
     Args:
-        run: Whose folder gets ``report.json``, ``predictions.parquet`` and the model.
+        run: Whose folder gets ``report.json``, the predictions, also the plain methods', and the model.
         recipe: How it was trained.
         dataset: What it was trained on.
         encoder: The trained network with its classifier.
@@ -45,12 +45,14 @@ def judge(
     logits = encoder.logits(dataset.faces[test])
     judged = evaluation.classification(labels, logits, dataset.people)
     confusion, report = judged.pop("confusion"), judged.pop("report")
-    plain = [vars(row) for row in _plain_rows(recipe, dataset, rows, test, compute)]
+    beside = _plain_rows(recipe, dataset, rows, test, compute)
+    plain = [row.figures() for row in beside]
     files.write_json(run.path / "report.json", {
         "people": dataset.people, "report": report, "confusion": confusion, "baselines": plain,
         "intervals": "95 %, Wilson",
     })  # fmt: skip
     _store_predictions(run.path, test, labels, logits)
+    answers.store_plain(run.path, test, labels, {row.name: row.answers for row in beside})
     if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
         encoder.whitening = whitening_of(recipe, dataset, encoder)
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
