@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facessl import views
+from facessl import views, whitening
 from facessl.metrics import macro_f1, wilson_interval
 from facessl.neighbours import nearest
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COMPONENTS = 150  # of 100, 150 and 200 the best compromise of SVM and LDA on 6 and on 62 real people; see docs/LOG.md
 _BLOCK_FACES = 1024
-_WHITENED_FACES = 4096  # of those that a whitening may be fitted on are enough
+_WHITENED_SIDE = 48  # pixels, at most: 24, 32 and 48 were alike on LFW's and on generated faces, and more cost more
 _PROBE_DECAY = 1e-3  # that of a linear layer on frozen features, see config.FinetuneRecipe
 
 # Train rows (N, D), their labels (N,), test rows (M, D) -> answers (M,)
@@ -35,6 +35,11 @@ class BaselineScore:
     low: float  # 95 % Wilson interval of top1
     high: float
     seconds: float  # fitting and asking
+    answers: np.ndarray = field(repr=False, compare=False)  # (photos,) whom it named on each
+
+    def figures(self) -> dict[str, Any]:
+        """Return all but the answers, for a file of JSON."""
+        return {name: value for name, value in vars(self).items() if name != "answers"}
 
 
 def score(
@@ -76,18 +81,21 @@ def score(
     scores = [_judged(name, method, train, train_labels, test, test_labels) for name, method in methods.items()]
     fitted_on = train_faces if nameless is None else nameless
     if len(fitted_on) > 1:
-        ask = partial(_most_similar_whitened, fitted_on, side, seed)
-        parts = train_faces, train_labels, test_faces, test_labels
-        scores.append(_judged("1-NN on PCA-whitened pixels", ask, *parts))
+        start = time.perf_counter()
+        describe = whitened_pixels(fitted_on, side, seed)
+        described = describe(train_faces), train_labels, describe(test_faces), test_labels
+        shared = time.perf_counter() - start
+        scores += _later(_on_whitened_pixels(*described), by=shared)
     if len(np.unique(train_labels)) < 2:
         return scores
     start = time.perf_counter()
     train, test = _components(train, test, seed)
-    shared = time.perf_counter() - start  # counted in each of the three, which could not do without
-    for name, model in _classifiers(varied=_varied(train, train_labels)).items():
-        judged = _judged(name, partial(_fit_and_ask, model), train, train_labels, test, test_labels)
-        scores.append(replace(judged, seconds=round(judged.seconds + shared, 3)))
-    return scores
+    shared = time.perf_counter() - start
+    classified = [
+        _judged(name, partial(_fit_and_ask, model), train, train_labels, test, test_labels)
+        for name, model in _classifiers(varied=_varied(train, train_labels)).items()
+    ]
+    return [*scores, *_later(classified, by=shared)]
 
 
 def linear(
@@ -113,39 +121,45 @@ def linear_probe(features: np.ndarray, labels: np.ndarray) -> "LogisticRegressio
     return LogisticRegression(C=1 / (_PROBE_DECAY * len(features)), max_iter=1000).fit(features, labels)
 
 
-def whitened_pixels(known: np.ndarray, size: int, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what describes faces by the principal directions of other, nameless ones, each as loud as the next.
+def whitened_pixels(
+    known: np.ndarray, size: int, seed: int, *, mirror: bool = True
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what describes faces by the principal directions of other, nameless ones, each nearly as loud as the next.
+
+    It is what ``Encoder.embed`` does with a network that has learnt nothing and sees pixels: the mean of what is said
+    of the face and of its mirror image, the same whitening, fitted on as many faces, and length 1. A plain method that
+    had less of this would make a network look good that only has the rest in common with it.
 
     Args:
         known: The nameless faces, shape (K, S, S, 3) uint8, two or more; of many some drawn by chance.
-        size: Side to which all are scaled first, in pixels.
-        seed: Of the draw and of the randomised PCA.
+        size: Side of a face as the network sees it, in pixels; of more than 48, 48.
+        seed: Of the draw.
+        mirror: The mirror image counts too: to which side a head looks says nothing about who it is.
 
     Returns:
-        A function from faces (N, S, S, 3) uint8 to unit rows (N, D) float32.
+        A function from faces (N, S, S, 3) uint8 to unit rows (N, D) float32, D at most 512.
 
     Raises:
         ValueError: There are fewer than two nameless faces.
 
     Reference: Turk and Pentland 1991, Eigenfaces for recognition, https://doi.org/10.1162/jocn.1991.3.1.71
     """
-    from sklearn.decomposition import PCA
-    from sklearn.preprocessing import normalize
 
-    if len(known) < 2:
+    def described(faces: np.ndarray) -> np.ndarray:
+        found = pixel_embeddings(faces, min(size, _WHITENED_SIDE))
+        return (found + pixel_embeddings(faces[:, :, ::-1], min(size, _WHITENED_SIDE))) / 2 if mirror else found
+
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(known))[: whitening.FACES])
+    whiten = whitening.of_embeddings(described(known[drawn]), whitening.DIRECTIONS)
+    if whiten is None:
         raise ValueError(f"a whitening of pixels needs two nameless faces or more, got {len(known)}")
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(known))[:_WHITENED_FACES])
-    rows = pixel_embeddings(known[drawn], size)
-    # A direction that four faces do not support is noise, as in ``whitening``; with so many pixels only the first
-    # directions can be computed in reasonable time.
-    kept = max(1, min(_COMPONENTS, len(rows) // 4, rows.shape[1]))
-    pca = PCA(kept, whiten=True, svd_solver="randomized", random_state=seed).fit(rows)
 
     def describe(faces: np.ndarray) -> np.ndarray:
-        if not len(faces):
-            return np.zeros((0, kept), np.float32)
-        described: np.ndarray = normalize(pca.transform(pixel_embeddings(faces, size)))
-        return described.astype(np.float32)
+        rows = np.empty((len(faces), len(whiten.matrix)), np.float32)
+        for start in range(0, len(faces), _BLOCK_FACES):
+            part = np.asarray(faces[start : start + _BLOCK_FACES])
+            rows[start : start + len(part)] = whitening.unit_rows(whiten(described(part)))
+        return rows
 
     return describe
 
@@ -198,7 +212,13 @@ def _judged(
     seconds = round(time.perf_counter() - start, 3)
     right = int(np.sum(answers == test_labels))
     low, high = wilson_interval(right, len(test))
-    return BaselineScore(name, right / len(test), macro_f1(test_labels, answers), len(test), low, high, seconds)
+    macro = macro_f1(test_labels, answers)
+    return BaselineScore(name, right / len(test), macro, len(test), low, high, seconds, answers)
+
+
+def _later(scores: list[BaselineScore], *, by: float) -> list[BaselineScore]:
+    """Return scores with the seconds of what they share: none of them could do without."""
+    return [replace(score, seconds=round(score.seconds + by, 3)) for score in scores]
 
 
 def _majority(rows: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -213,14 +233,22 @@ def _nearest_neighbour(rows: np.ndarray, labels: np.ndarray, test: np.ndarray) -
 
 
 def _most_similar(rows: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
-    return labels[nearest(_normalised(test), _normalised(rows), 1)[0][:, 0]]
+    return _nearest_by_cosine(_normalised(rows), labels, _normalised(test))
 
 
-def _most_similar_whitened(
-    nameless: np.ndarray, side: int, seed: int, faces: np.ndarray, labels: np.ndarray, test: np.ndarray
-) -> np.ndarray:
-    describe = whitened_pixels(nameless, side, seed)
-    return labels[nearest(describe(test), describe(faces), 1)[0][:, 0]]
+def _nearest_by_cosine(rows: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
+    return labels[nearest(test, rows, 1)[0][:, 0]]
+
+
+def _on_whitened_pixels(
+    train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray
+) -> list[BaselineScore]:
+    """Judge neighbours and a linear layer, as a frozen network has it, on what ``whitened_pixels`` describes."""
+    neighbours = _judged("1-NN on PCA-whitened pixels", _nearest_by_cosine, train, train_labels, test, test_labels)
+    if len(np.unique(train_labels)) < 2:
+        return [neighbours]
+    read = whitening.stretched(train), train_labels, whitening.stretched(test), test_labels
+    return [neighbours, linear("linear layer on PCA-whitened pixels", *read)]
 
 
 def _components(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

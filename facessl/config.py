@@ -218,7 +218,9 @@ class EmbedRecipe(Recipe):
     dataset: str = Field("demo", description="The prepared set to embed.")
     model: str = Field("pixels", description="A run's id, or pixels, pixels-whitened, imagenet, untrained.")
     backbone: str = Field("resnet18", description="Network of the imagenet and untrained models.")
-    image_size: int = Field(64, ge=16, le=512, description="Side of a face in pixels, where no run says it.")
+    image_size: int = Field(
+        64, ge=16, le=512, description="Side of a face in pixels, where no run says it; pixels-whitened: 48 at most."
+    )
     neighbours: int = Field(15, ge=2, le=200, description="UMAP: how many neighbours make up a neighbourhood.")
     min_dist: float = Field(0.1, ge=0, le=0.99, description="UMAP: how tightly points may sit.")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the map and of the untrained network.")
@@ -235,7 +237,9 @@ class EvaluateRecipe(Recipe):
         300, ge=1, le=10_000, description="Drawn pairs of each kind in a fold, as far as there are photos."
     )
     backbone: str = Field("resnet18", description="Network of the imagenet and untrained models.")
-    image_size: int = Field(64, ge=16, le=512, description="Side of a face in pixels, where no run says it.")
+    image_size: int = Field(
+        64, ge=16, le=512, description="Side of a face in pixels, where no run says it; pixels-whitened: 48 at most."
+    )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the draw, the intervals and the untrained network.")
     device: Device = Field("auto", description="Where to compute.")
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from facessl import checkpoints, devices, registry, views
 from facessl.devices import DeviceInfo
 from facessl.errors import ModelError, NonFiniteError
-from facessl.whitening import Whitening
+from facessl.whitening import Whitening, stretched, unit_rows
 
 _BLOCK = 1024  # faces that are embedded at a time
 _ENDLESS = 1e15  # what is larger overflows float32 in the products made of it
@@ -200,10 +200,7 @@ class Encoder:
 
         A linear probe reads embeddings, stretched so that each of their E numbers is about 1 large.
         """
-        if not self.linear_probe:
-            return self.features(faces)
-        rows = self.embed(faces)
-        return rows * np.float32(np.sqrt(rows.shape[1]))
+        return stretched(self.embed(faces)) if self.linear_probe else self.features(faces)
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """Return the classifier's outputs for what ``classified`` gave, shape (N, people) float32.
@@ -229,12 +226,6 @@ class Encoder:
         best = shares.topk(min(top, len(self.people)), dim=1)
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         return [[(self.people[label], share) for label, share in zip(*pair, strict=True)] for pair in pairs]
-
-
-def unit_rows(features: np.ndarray) -> np.ndarray:
-    """Return rows scaled to length 1; a row of zeros stays one."""
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return (features / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
 def _below(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:

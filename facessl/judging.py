@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import baselines, checkpoints, evaluation, files, registry, whitening
+from facessl import answers, baselines, checkpoints, evaluation, files, registry, whitening
 from facessl.baselines import BaselineScore
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
@@ -27,7 +27,7 @@ def judge(
     """Judge the classifier on ``test``, write its report, predictions and model; return the run's result.
 
     Args:
-        run: Whose folder gets ``report.json``, ``predictions.parquet`` and the model.
+        run: Whose folder gets ``report.json``, the predictions, also the plain methods', and the model.
         recipe: How it was trained.
         dataset: What it was trained on.
         encoder: The trained network with its classifier.
@@ -45,12 +45,14 @@ def judge(
     logits = encoder.logits(dataset.faces[test])
     judged = evaluation.classification(labels, logits, dataset.people)
     confusion, report = judged.pop("confusion"), judged.pop("report")
-    plain = [vars(row) for row in _plain_rows(recipe, dataset, rows, test, compute)]
+    beside = _plain_rows(recipe, dataset, rows, test, compute)
+    plain = [row.figures() for row in beside]
     files.write_json(run.path / "report.json", {
         "people": dataset.people, "report": report, "confusion": confusion, "baselines": plain,
         "intervals": "95 %, Wilson",
     })  # fmt: skip
     _store_predictions(run.path, test, labels, logits)
+    answers.store_plain(run.path, test, labels, {row.name: row.answers for row in beside})
     if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
         encoder.whitening = whitening_of(recipe, dataset, encoder)
     figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
@@ -72,9 +74,13 @@ def judge(
 
 def whitening_of(recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder) -> Whitening | None:
     """Return the whitening of embeddings, fitted without names: also on faces whose names are not used."""
+    return whitening.of_embeddings(encoder.descriptors(_nameless(recipe, dataset)), recipe.whiten)
+
+
+def _nameless(recipe: FinetuneRecipe, dataset: FaceDataset) -> np.ndarray:
+    """Return the faces that a whitening is fitted on, the network's and that of pixels, (K, S, S, 3) uint8."""
     faces = dataset.rows("unlabelled", "train")
-    fitted = np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])
-    return whitening.of_embeddings(encoder.descriptors(dataset.faces[fitted]), recipe.whiten)
+    return dataset.faces[np.sort(np.random.default_rng(recipe.seed).permutation(faces)[: whitening.FACES])]
 
 
 def _plain_rows(
@@ -85,7 +91,7 @@ def _plain_rows(
     found = baselines.score(
         dataset.faces[rows], known, dataset.faces[test], labels,
         seed=recipe.seed, side=min(recipe.image_size, _PLAIN_SIDE),
-        nameless=dataset.faces[dataset.rows("unlabelled", "train")],
+        nameless=_nameless(recipe, dataset),
     )  # fmt: skip
     if len(np.unique(known)) < 2:
         return found

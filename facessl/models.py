@@ -26,6 +26,7 @@ class Model:
     image_size: int = 64  # side of a face in pixels; a run brings its own
     seed: int = 0
     device: str = "auto"
+    mirror: bool = True  # of PCA-whitened pixels: their mirror image counts too; a network brings its own
 
 
 def embed(
@@ -88,7 +89,7 @@ def _pixels(faces: np.ndarray, size: int, progress: Progress) -> np.ndarray:
 def _whitened_pixels(faces: np.ndarray, known: np.ndarray, model: Model, progress: Progress) -> np.ndarray:
     if len(known) < 2:
         raise DatasetError("A whitening of pixels needs two nameless faces or more; prepare a set with more photos.")
-    describe = baselines.whitened_pixels(known, model.image_size, model.seed)
+    describe = baselines.whitened_pixels(known, model.image_size, model.seed, mirror=model.mirror)
     blocks = [describe(faces[:0])]
     for start in range(0, len(faces), _BLOCK):
         part = describe(np.asarray(faces[start : start + _BLOCK]))

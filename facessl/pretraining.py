@@ -22,20 +22,19 @@ from facessl import (
     views,
     whitening,
 )
-from facessl.baselines import pixel_embeddings
+from facessl.baselines import pixel_embeddings, whitened_pixels
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import PretrainRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
 from facessl.distributed import World
-from facessl.encoder import Encoder, unit_rows
+from facessl.encoder import Encoder
 from facessl.errors import DatasetError
 from facessl.methods import Material, Method
 from facessl.run import Run
+from facessl.whitening import unit_rows
 
 _GALLERY_FACES = 4096  # k-NN compares with so many train faces at most: it runs after every epoch
-# Pixels are strongest so: of LFW's and of generated faces, 24, 32 and 48 px were alike, and more directions better.
-_WHITENED_SIDE, _WHITENED_DIRECTIONS = 32, 512
 _BLOCK = 2048  # faces that a method which groups them is shown at a time
 _WATCHED_FACES = 128  # spread, alignment and uniformity are measured on so many
 
@@ -101,19 +100,17 @@ class Watch:
         return metrics.knn_accuracy(known, of(self._known), probes, of(self._probes), k=self.recipe.knn_k)
 
     def _pixels(self) -> dict[str, Any]:
-        """Return what comparing pixels reaches: normalised, as they are, and whitened like the network's embeddings.
+        """Return what comparing pixels reaches: normalised, as they are, and described like the network's embeddings.
 
         The best of them, on real faces the whitened ones by far, is the line to beat.
         """
         side = self.recipe.image_size
         faces = [self.dataset.faces[rows] for rows in (self._known, self._probes)]
-        small = [_flat(self.dataset.faces[rows], _WHITENED_SIDE) for rows in (self._fitted, self._known, self._probes)]
-        whitened = whitening.of_embeddings(small[0], _WHITENED_DIRECTIONS)
-        assert whitened is not None
+        described = whitened_pixels(self.dataset.faces[self._fitted], side, self.recipe.seed)
         return {
             "knn_pixels": self._knn(*(pixel_embeddings(some, side) for some in faces)),
             "knn_raw_pixels": self._knn(*(unit_rows(_flat(some, side)) for some in faces)),
-            "knn_whitened_pixels": self._knn(*(unit_rows(whitened(some)) for some in small[1:])),
+            "knn_whitened_pixels": self._knn(*(described(some) for some in faces)),
             "knn_photos": len(self._probes),
             "knn_k": self.recipe.knn_k,
             "knn_temperature": metrics.KNN_TEMPERATURE,

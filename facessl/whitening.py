@@ -25,6 +25,18 @@ class Whitening:
 _MOST_EXACT = 2048  # features or faces: more are not taken apart exactly, which costs the cube of their number
 _ATTENUATED = 0.75
 FACES = 2048  # of those learnt from are enough to fit a whitening on
+DIRECTIONS = 512  # that an embedding keeps, unless its recipe says otherwise
+
+
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Return rows scaled to length 1; a row of zeros stays one."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return (features / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+
+def stretched(rows: np.ndarray) -> np.ndarray:
+    """Return unit rows (N, E) as a linear layer reads them: each of the E numbers about 1 large."""
+    return rows * np.float32(np.sqrt(rows.shape[1]))
 
 
 def of_embeddings(descriptors: np.ndarray, directions: int) -> Whitening | None:

@@ -16,7 +16,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "config devices distributed files images neighbours states",
     "damage shapes",
     "flags printing run detection duplicates quality metrics mistakes significance",
-    "following revision runs",
+    "following revision runs answers",
     "whitening views losses optimisers sources backbones",
     "edits turns methods presets",
     "dataset attending studying alternatives",

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from facessl import baselines
+from facessl import baselines, config, dataset, devices, pretraining, recipes, views, whitening
 from facessl.baselines import linear, pixel_embeddings, score, whitened_pixels
+from facessl.encoder import Encoder
+from tests.tiny import make_set
 
 
 def patterns(people: int, photos: int, *, noise: float, seed: int = 0, side: int = 16) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +29,7 @@ def by_name(*args: np.ndarray, **options: int) -> dict[str, baselines.BaselineSc
 def test_every_method_tells_clear_patterns_apart_and_majority_does_not():
     faces, labels = patterns(4, 20, noise=10)
     found = by_name(faces[::2], labels[::2], faces[1::2], labels[1::2], seed=0, side=16)
-    assert len(found) == 7
+    assert len(found) == 8
     assert found.pop("majority").top1 == 0.25
     assert all(row.top1 == 1.0 for row in found.values())
 
@@ -105,18 +107,68 @@ def test_a_flat_picture_is_a_row_of_zeros_and_not_of_nan():
 # Pixels, whitened without names
 
 
-def test_whitened_pixels_are_eigenfaces_by_hand():
-    faces, _ = patterns(13, 4, noise=5, side=8)  # twelve directions that a randomised PCA cannot miss
+@pytest.mark.parametrize("mirror", [True, False])
+def test_whitened_pixels_are_eigenfaces_by_hand(mirror: bool):
+    faces, _ = patterns(13, 4, noise=5, side=8)
     known, asked = faces[np.arange(52) % 4 > 0], faces[::4]
-    rows = pixel_embeddings(known, 8).astype(np.float64)
-    mean = rows.mean(axis=0)
-    _, lengths, directions = np.linalg.svd(rows - mean, full_matrices=False)
+
+    def seen(some: np.ndarray) -> np.ndarray:
+        rows = pixel_embeddings(some, 8).astype(np.float64)
+        turned = pixel_embeddings(np.flip(some, axis=2), 8).astype(np.float64)
+        return rows / 2 + turned / 2 if mirror else rows
+
+    mean = seen(known).mean(axis=0)
+    _, lengths, directions = np.linalg.svd(seen(known) - mean, full_matrices=False)
     kept = 39 // 4  # a direction needs four faces
-    expected = (pixel_embeddings(asked, 8) - mean) @ directions[:kept].T / lengths[:kept]
+    expected = (seen(asked) - mean) @ directions[:kept].T / lengths[:kept] ** 0.75  # attenuated
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    found = whitened_pixels(known, 8, seed=0)(asked)
+    found = whitened_pixels(known, 8, seed=0, mirror=mirror)(asked)
     assert found.shape == (13, 9) and found.dtype == np.float32
     assert np.allclose(found @ found.T, expected @ expected.T, atol=1e-3)  # the signs of directions are arbitrary
+
+
+class Pixels(torch.nn.Module):
+    """A network that has learnt nothing and gives what it sees, without its own mean and of length 1."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        mean, std = (torch.tensor(part).view(3, 1, 1) for part in (views.MEAN, views.STD))
+        rows = (inputs * std + mean).flatten(1)
+        return torch.nn.functional.normalize(rows - rows.mean(1, keepdim=True))
+
+
+@pytest.mark.parametrize("seen_by_the_network", [32, 64])
+def test_pixels_are_described_as_a_network_that_sees_them_would_be(seen_by_the_network: int):
+    faces, _ = patterns(30, 3, noise=40, side=64)
+    known, asked = faces[::3], faces[1::3]
+    network = Encoder(Pixels(), min(seen_by_the_network, 48), devices.pick("cpu"), "fp32", mirror=True)
+    network.whitening = whitening.of_embeddings(network.descriptors(known), 512)
+    expected, found = network.embed(asked), whitened_pixels(known, seen_by_the_network, seed=0)(asked)
+    assert found.shape == expected.shape == (30, 7)
+    assert np.allclose(found @ found.T, expected @ expected.T, atol=1e-3)
+    # A linear layer reads both in the same units.
+    network.linear_probe = True
+    assert np.allclose(
+        np.linalg.norm(whitening.stretched(found), axis=1), np.linalg.norm(network.classified(asked), axis=1)
+    )
+
+
+def test_a_network_that_gives_pixels_is_as_good_after_pretraining_as_the_pixels_beside_it(tmp_path: Path):
+    folder = make_set(tmp_path, people=6, photos=40)
+    faces, _ = patterns(6, 40, noise=250, side=32)
+    strangers, _ = patterns(1, 4, noise=60, seed=1, side=32)
+    np.save(folder / "faces.npy", np.concatenate([faces, strangers]))
+    recipe = recipes.build(config.PretrainRecipe, {"dataset": "tiny", "image_size": 32, "device": "cpu"})
+    network = Encoder(Pixels(), 32, devices.pick("cpu"), "fp32", mirror=True)
+    found = pretraining.Watch(dataset.FaceDataset(folder), network, recipe)(0)
+    assert 0 < found["knn_whitened_pixels"] < 1
+    assert found["knn_whitened_pixels"] == found["knn_accuracy"]
+    assert found["knn_accuracy"] not in (found["knn_pixels"], found["knn_unwhitened"])  # so agreement means something
+
+
+def test_pixels_keep_as_many_directions_as_embeddings():
+    faces = np.random.default_rng(0).integers(0, 256, (2060, 16, 16, 3), dtype=np.uint8)
+    assert config.TrainRecipe.model_fields["whiten"].default == whitening.DIRECTIONS == 512
+    assert whitened_pixels(faces, 16, seed=0)(faces[:2]).shape == (2, min(512, whitening.FACES // 4))
 
 
 def test_whitened_pixels_of_nobody_and_fitted_on_nobody():

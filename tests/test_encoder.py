@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from facessl import checkpoints, config, devices, recipes, registry, runs, views
-from facessl.encoder import Encoder, build_backbone, unit_rows
+from facessl.encoder import Encoder, build_backbone
 from facessl.errors import ModelError
 from facessl.finetuning import finetune
+from facessl.whitening import unit_rows
 from tests.tiny import make_set
 
 

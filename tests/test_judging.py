@@ -51,13 +51,21 @@ def test_the_plain_rows_stand_beside_it_with_all_that_has_to_be_said(judged: tup
     assert report["baselines"] == result["baselines"] and report["intervals"] == "95 %, Wilson"
     assert [row["name"] for row in report["baselines"]] == [
         "majority", "1-NN on pixels", "1-NN on normalised pixels", "1-NN on PCA-whitened pixels",
-        "PCA + SVM (rbf)", "PCA + SVM (linear)", "PCA + LDA", "untrained TinyVGG, linear layer",
+        "linear layer on PCA-whitened pixels", "PCA + SVM (rbf)", "PCA + SVM (linear)", "PCA + LDA",
+        "untrained TinyVGG, linear layer",
     ]  # fmt: skip
     for row in report["baselines"]:
         assert row["photos"] == result["metrics"]["photos"] == 8
         assert (row["low"], row["high"]) == pytest.approx(wilson_interval(round(row["top1"] * 8), 8))
         assert 0 <= row["macro_f1"] <= 1
     answers = pd.read_parquet(run.path / "predictions.parquet")
+    beside = pd.read_parquet(run.path / "plain_predictions.parquet")
+    assert beside.columns.tolist() == ["face", "label", *(row["name"] for row in report["baselines"])]
+    assert beside[["face", "label"]].equals(answers[["face", "label"]])
+    for row in report["baselines"]:
+        said = beside[row["name"]]
+        assert row["top1"] == pytest.approx((said == beside["label"]).mean())
+        assert row["macro_f1"] == pytest.approx(f1_score(beside["label"], said, average="macro", zero_division=0.0))
     macro = f1_score(answers["label"], answers["predicted"], average="macro", zero_division=0.0)
     assert result["metrics"]["macro_f1"] == pytest.approx(macro)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from facessl import methods
 from facessl.studies._cells import listed, percent
-from facessl.studies._seeds import Estimate, beats
+from facessl.studies._seeds import Estimate, beats, beats_plain
 
 if TYPE_CHECKING:
     from facessl.studies._labels import Curves, Line
@@ -81,27 +81,47 @@ def _sentence(line: "Line", verdicts: Mapping[float, int]) -> str:
     )
 
 
-def beside_plain(tops: "Mapping[Line, Tops]", plain: Mapping[str, Tops]) -> list[str]:
-    """Return which plain method is ahead of all networks, and with how many labels."""
-    ahead: dict[str, list[float]] = {}
+def beside_plain(reached: "Curves", tops: "Mapping[Line, Tops]", plain: Mapping[str, Tops]) -> list[str]:
+    """Return which plain method is ahead of all networks, with how many labels, and whether that can be chance.
+
+    Args:
+        reached: The runs of each curve.
+        tops: What they reach on the mean of their seeds.
+        plain: The same of the plain methods they were judged beside, by name.
+    """
+    ahead: dict[str, dict[float, int | None]] = {}
+    behind: dict[float, int | None] = {}
     for share in sorted({share for curve in tops.values() for share in curve}):
-        networks = [top.mean for curve in tops.values() if (top := curve.get(share)) is not None]
+        networks = {line: top.mean for line, curve in tops.items() if (top := curve.get(share)) is not None}
         scores = {name: top.mean for name, curve in plain.items() if (top := curve.get(share)) is not None}
-        best = max(scores, key=scores.__getitem__, default="")
-        if networks and best and scores[best] > max(networks):
-            ahead.setdefault(best, []).append(share)
+        if not networks or not scores:
+            continue
+        line, best = max(networks, key=networks.__getitem__), max(scores, key=scores.__getitem__)
+        real = beats_plain(reached[line][share], best)
+        (ahead.setdefault(best, {}) if scores[best] > networks[line] else behind)[share] = real
     if not plain:
         return []
     if not ahead:
         return [
             "With every share of the labels compared, the best network names more photos right than any plain method, "
-            "on the mean; that this is more than chance was not tested."
+            f"on the mean{_by_chance(behind, 1) or '; that this is more than chance was not tested'}."
         ]
     return [
-        f"With {_shares(shares)} of the labels {name} names more photos right than any network here: "
-        f"{listed([percent(_at(plain[name], share)) for share in shares])}."
-        for name, shares in ahead.items()
+        f"With {_shares(list(verdicts))} of the labels {name} names more photos right than any network here: "
+        f"{listed([percent(_at(plain[name], share)) for share in verdicts])}{_by_chance(verdicts, -1)}."
+        for name, verdicts in ahead.items()
     ]
+
+
+def _by_chance(verdicts: Mapping[float, int | None], ahead: int) -> str:
+    """Return the end of a sentence on who is ahead, from ``beats_plain`` by share; "" where it was not tested."""
+    if None in verdicts.values():
+        return ""
+    real = [share for share, verdict in verdicts.items() if verdict == ahead]
+    perhaps = [share for share in verdicts if share not in real]
+    if not real or not perhaps:
+        return ", which can be chance" if perhaps else ", and not by chance"
+    return f"; with {_shares(real)} that is not by chance, with {_shares(perhaps)} it can be"
 
 
 def _at(curve: Tops, share: float) -> float:

@@ -46,7 +46,7 @@ def report(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> 
     tops = {line: {share: _tops(runs) for share, runs in curve.items()} for line, curve in there.items()}
     plain = _plain(there)
     note = _note(there, same=same, pretrained_once=pretrained_once)
-    sentences = [*_crossings.named(there, list(reached)), *_crossings.beside_plain(tops, plain)]
+    sentences = [*_crossings.named(there, list(reached)), *_crossings.beside_plain(there, tops, plain)]
     chart = Chart(
         "Accuracy by share of labels", "lines", x_title="share of the train labels, %", y_title="right on test, %",
         lines=[_drawn(line.name, curve) for line, curve in tops.items()]
@@ -67,7 +67,7 @@ def _note(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> s
         said = [
             "Mean over seeds; the 95 % interval is of seeds (Student's t) and test photos (Wilson's) together, and "
             "where one seed is done Wilson's. Better or worse is said where such an interval of the gain leaves 0 out, "
-            "and McNemar's test over the photos agrees."
+            "and McNemar's test over the photos agrees; a lead over, or of, the plain methods is tested likewise."
         ]
         if pretrained_once and any(line.start.kind == "method" for line in reached):
             said.append("All seeds share one pre-training, so the intervals leave its chance out.")

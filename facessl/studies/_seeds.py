@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from facessl import answers
 from facessl.metrics import wilson_interval
 from facessl.significance import mcnemar
 from facessl.studying import Done
@@ -64,13 +65,29 @@ def beats(first: Mapping[int, Done], second: Mapping[int, Done]) -> int:
     seeds = [seed for seed in sorted(first.keys() & second.keys()) if first[seed].run and second[seed].run]
     if not seeds:
         return 0
-    gains = np.stack([right_of(first[seed]).astype(float) - right_of(second[seed]) for seed in seeds])  # (S, N)
+    return _gained(np.stack([right_of(first[seed]).astype(float) - right_of(second[seed]) for seed in seeds]))
+
+
+def beats_plain(runs: Mapping[int, Done], method: str) -> int | None:
+    """Return the same of fine-tunings by seed and a plain method that each was judged beside.
+
+    None where the plain method's answers were not kept, as before there was a place for them.
+    """
+    pairs = [answers.paired(done.run, method) if done.run else None for done in runs.values()]
+    known = [pair for pair in pairs if pair is not None]
+    if not known or len(known) < len(pairs):
+        return None
+    return _gained(np.stack([network.astype(float) - plain for network, plain in known]))
+
+
+def _gained(gains: np.ndarray) -> int:
+    """Return 1, -1 or 0 as ``beats`` says it, from what was gained by seed and photo: (S, N) of 1, 0 and -1."""
     by_photo = gains.mean(axis=0)
     if not mcnemar(by_photo > 0, by_photo < 0).real:
         return 0
     mean = float(by_photo.mean())
     half = 0.0
-    if len(seeds) > 1:
+    if len(gains) > 1:
         half = math.hypot(_half_width(gains.mean(axis=1)), _Z * float(by_photo.std(ddof=1)) / math.sqrt(len(by_photo)))
     return int(mean > half) - int(-mean > half)
 

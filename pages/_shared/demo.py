@@ -19,7 +19,7 @@ WHAT = {
     "finetune": "It learns the names",
 }
 _HOW = {
-    "knn_whitened_pixels": "Their principal components, each divided by its spread: no learning, and hard to beat.",
+    "knn_whitened_pixels": "Their principal components, with the mirror image's: no learning, and hard to beat.",
     "knn_pixels": "Mean and contrast of each photo removed.",
     "knn_raw_pixels": "As they are.",
 }
@@ -139,7 +139,7 @@ def demo_result(demo: list[Run]) -> None:
             columns.metric(
                 "k-NN, no names", percent(learnt["knn_accuracy"]), gain,
                 help="Each val face is named by a vote of its nearest train faces. "
-                "The gain is over the best of those beside it.",
+                "Accuracy only, no macro-F1. The gain is over the best of those beside it.",
             )  # fmt: skip
             for field, name in PLAIN_KNN.items():
                 if learnt.get(field) is not None:
@@ -159,7 +159,7 @@ def named_sentence(classifier: Run) -> str:
     score = results.test_score(classifier)
     if score is None:
         return ""
-    _, verdict = results.verdict(score, results.baseline_scores(classifier))
+    verdict = results.against_plain(score, classifier).said
     interval = f"95 % interval {percent(score.low, 0)} to {percent(score.high, 0)}"
     photos = count(score.photos, f"{score.split} photo")
     named = f"After learning the names, {score.how}, it names {percent(score.share)} of {photos} rightly"

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from facessl import methods, registry
+from facessl import answers, methods, registry
 from facessl.metrics import wilson_interval
 from facessl.run import Run
-from pages._shared.words import PLAIN_KNN, count, percent
+from facessl.significance import McNemar
+from pages._shared.words import PLAIN_KNN, count, percent, probability
 
 
 @dataclass(frozen=True)
@@ -69,40 +70,64 @@ def network_of(run: Run) -> str:
 
 def baseline_scores(run: Run) -> list[Score]:
     """Return the plain methods on the same train and test photos as a finished fine-tune run."""
-    rows = (run.result() or {}).get("baselines")
-    if rows is None:  # the report says it too, but of 500 people it is two megabytes
-        rows = (run.report() or {}).get("baselines", [])
     labels = run.config["recipe"]["label_fraction"]
     return [
         Score(_capital(row["name"]), "plain method", "top-1", "test", int(row["photos"]), row["top1"], row["low"],
               row["high"], labels, run.id, row.get("macro_f1"))
-        for row in rows
+        for row in _plain_rows(run)
     ]  # fmt: skip
 
 
-def verdict(network: Score, baselines: Sequence[Score]) -> tuple[bool, str]:
-    """Return whether the network leads, and the sentence that says so, or says that it does not."""
+def _plain_rows(run: Run) -> list[dict[str, Any]]:
+    rows = (run.result() or {}).get("baselines")
+    if rows is None:  # the report says it too, but of 500 people it is two megabytes
+        rows = (run.report() or {}).get("baselines") or []
+    return list(rows)
+
+
+class Verdict(NamedTuple):
+    """How a network compares with the best plain method."""
+
+    leads: bool
+    settled: bool  # who is ahead is ahead by more than chance
+    said: str
+
+
+def against_plain(network: Score, run: Run) -> Verdict:
+    """Return how a fine-tune run's network compares with the plain methods beside it, on the same photos one by one."""
+    best = max(_plain_rows(run), key=lambda row: row["top1"], default=None)
+    test = answers.against_plain(run, best["name"]) if best is not None else None
+    return verdict(network, baseline_scores(run), test)
+
+
+def verdict(network: Score, baselines: Sequence[Score], test: McNemar | None = None) -> Verdict:
+    """Return whether the network leads, by more than chance or not, and the sentence that says it.
+
+    ``test`` is of the network and the best of the plain methods. Without one their intervals have to do, which may
+    overlap where the photos that only one of the two names right leave no doubt.
+    """
     if not baselines:
-        return True, "No plain method was measured beside it."
+        return Verdict(True, False, "No plain method was measured beside it.")
     best = max(baselines, key=lambda score: score.share)
     gap = (network.share - best.share) * 100
-    overlap = network.low <= best.high and best.low <= network.high
-    doubt = (
-        f" With {count(network.photos, f'{network.split} photo')} the 95 % intervals overlap, so this is not settled."
-        if overlap
-        else ""
-    )
+    if test is None:
+        settled, so_far = network.low > best.high or best.low > network.high, ""
+        photos = count(network.photos, f"{network.split} photo")
+        doubt = "" if settled else f" With {photos} the 95 % intervals overlap, so this is not settled."
+    else:
+        settled, doubt = test.real, ""
+        how = "and not by chance" if test.real else "which can be chance"
+        so_far = f", {how} (McNemar p {probability(test.p)})"
     if abs(gap) < 0.05:
-        return False, f"The network does as well as {best.name}, no better ({percent(best.share)}).{doubt}"
+        said = f"The network does as well as {best.name}, no better ({percent(best.share)}).{doubt}"
+        return Verdict(False, settled, said)
     if gap < 0:
-        return False, (
+        return Verdict(False, settled, (
             f"The network loses here: {best.name}, a plain method on the same photos, reaches {percent(best.share)}, "
-            f"{-gap:.1f} points more.{doubt}"
-        )
-    return (
-        True,
-        f"The network leads the best plain method, {best.name} ({percent(best.share)}), by {gap:.1f} points.{doubt}",
-    )
+            f"{-gap:.1f} points more{so_far}.{doubt}"
+        ))  # fmt: skip
+    ahead = f"The network leads the best plain method, {best.name} ({percent(best.share)}), by {gap:.1f} points"
+    return Verdict(True, settled, f"{ahead}{so_far}.{doubt}")
 
 
 def _capital(name: str) -> str:

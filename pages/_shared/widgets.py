@@ -16,6 +16,7 @@ from facessl.images import encode_jpeg
 from facessl.run import Run
 from pages._shared.backend import studio
 from pages._shared.frame import through_the_frame
+from pages._shared.results import Verdict
 from pages._shared.words import STATES, in_labels, plain
 
 if TYPE_CHECKING:
@@ -191,3 +192,9 @@ def paged(total: int, *, key: str, size: int = PAGE_SIZE) -> range:
         st.session_state[key] = 1
     page = st.pagination(pages, key=key)
     return range((page - 1) * size, min(total, page * size))
+
+
+def verdict_box(found: Verdict, text: str) -> None:
+    """Show who is ahead: green where the network is by more than chance, yellow where it is not ahead at all."""
+    box = (st.success if found.settled else st.info) if found.leads else st.warning
+    box(text, icon=":material/balance:")

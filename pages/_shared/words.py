@@ -135,3 +135,10 @@ def _plain_line(line: str) -> str:
 def preset_name(name: str, built_in: Sequence[str]) -> str:
     """Return a preset's name as people read it: one that comes along begins large, a saved one says that it is."""
     return name[0].upper() + name[1:] if name in built_in else f"{name} (saved)"
+
+
+def probability(p: float) -> str:
+    """Return a p-value with two figures that count: ``= 0.34``, ``= 0.0042``, ``< 0.0001``."""
+    if p < 1e-4:
+        return "< 0.0001"
+    return f"= {p:.2f}" if p >= 0.095 else f"= {p:.2g}"

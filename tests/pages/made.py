@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+from facessl import answers as kept_answers
 from facessl import embeddings, evaluation, files, runs
 from facessl.config import RECIPES
 from facessl.dataset import open_dataset
@@ -70,11 +71,12 @@ def answered(
     answers: np.ndarray,
     probability: float | np.ndarray = 0.9,
     plain: Mapping[str, int] = BASELINES,
+    paired: bool = False,
     **settings: object,
 ) -> Run:
     """Write a fine-tuning that gave these names, (N,) labels, to the N test photos of the set.
 
-    ``plain`` says of how many test photos in six each plain method was right.
+    ``plain`` says of how many test photos in six each plain method was right; where ``paired``, of the first so many.
     """  # fmt: skip
     run = make_run(workspace, "finetune", title, **settings)
     dataset = open_dataset(workspace, "tiny")
@@ -95,6 +97,10 @@ def answered(
     files.write_json(run.path / "model.json", {})
     table = pd.DataFrame({"face": test, "label": labels, "predicted": answers, "probability": probability})
     table.to_parquet(run.path / "predictions.parquet", index=False)
+    if paired:
+        kept_answers.store_plain(run.path, test, labels, {
+            name: np.where(np.arange(photos) < n, labels, (labels + 1) % people) for name, n in plain.items()
+        })  # fmt: skip
     return run
 
 

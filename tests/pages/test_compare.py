@@ -88,11 +88,29 @@ def test_trained_runs_of_the_studio_are_shown(trained_workspace: Path) -> None:
 
 def test_the_first_sentence_says_who_wins_and_whether_that_can_be_chance(two_runs: Path) -> None:
     app = open_page("compare")
-    said = app.success[0].value
+    (said,) = [box.value for box in app.info if "best network" in box.value]  # green only where it is no chance
     assert said.startswith("**All labels** is the best network on **tiny**: 6 of 6 test photos named rightly (100.0 %")
     assert "leads the best plain method, PCA + SVM (66.7 %), by 33.3 points" in said
     # 3 photos of 6 only one of them got right, all of them the first: a coin thrown 3 times, 2 × 1 / 8.
     assert "3 photos only the first got right, 0 only the second: this can be chance (p = 0.25)." in said
+
+
+@pytest.mark.parametrize(
+    ("plain", "box", "said"),
+    [  # of six photos only the network got right so many: a coin that falls six times alike, and twice
+        (0, "success", "by 100.0 points, and not by chance (McNemar p = 0.031)."),
+        (4, "info", "by 33.3 points, which can be chance (McNemar p = 0.50)."),
+    ],
+)
+def test_green_is_only_a_lead_over_plain_methods_that_is_no_chance(
+    empty_workspace: Path, plain: int, box: str, said: str
+) -> None:
+    tiny_set(empty_workspace)
+    finetuned(empty_workspace, "Alone", right=6, plain={"majority": 0, "PCA + LDA": plain}, paired=True)
+    for page in ("compare", "finetune"):
+        app = open_page(page)
+        assert not app.exception
+        assert [one.value for one in getattr(app, box) if one.value.endswith(said)]
 
 
 def test_one_run_is_judged_and_nobody_is_missing(empty_workspace: Path) -> None:
@@ -110,7 +128,7 @@ def test_pre_training_alone_is_said_to_recognise(empty_workspace: Path) -> None:
     pretrained(empty_workspace)
     app = open_page("compare")
     assert not app.exception
-    assert app.success[0].value.startswith(
+    assert app.info[0].value.startswith(
         "**SimCLR of the tests** recognises faces best: 83.3 % of 6 val photos lie next to the right person (frozen). "
         "The network leads the best plain method, Normalised pixels (50.0 %), by 33.3 points. "
         "With 6 val photos the 95 % intervals overlap, so this is not settled."

@@ -133,7 +133,7 @@ def test_runs_of_studies_are_left_out_until_asked_for(empty_workspace: Path) -> 
     app = open_page("compare")
     assert app.warning[0].value.startswith("**My own**") and "With the 1 run of studies" in app.toggle[0].label
     app.toggle[0].set_value(True).run()
-    assert app.success[0].value.startswith("**One of the study** is the best network")
+    assert app.info[0].value.startswith("**One of the study** is the best network")
 
 
 def test_the_form_says_what_a_study_takes_and_starts_it_with_what_was_chosen(

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from facessl import config, files, recipes, runs
+from facessl import answers, config, files, recipes, runs
 from facessl.dataset import open_dataset
 from facessl.errors import RecipeError
 from facessl.metrics import wilson_interval
@@ -193,9 +193,44 @@ def test_the_plain_methods_are_drawn_behind_the_starts() -> None:
 def test_a_plain_method_that_is_ahead_is_said_to_be() -> None:
     tops = {SIMCLR: {1.0: estimate([0.3], 50), 10.0: estimate([0.6], 50)}}
     plain = {"PCA + LDA": {1.0: estimate([0.4], 50), 10.0: estimate([0.5], 50)}}
-    assert beside_plain(tops, plain) == [
+    reached = {SIMCLR: {1.0: {0: tuned(0.3)}, 10.0: {0: tuned(0.6)}}}  # of before answers were kept
+    assert beside_plain(reached, tops, plain) == [
         "With 1 % of the labels PCA + LDA names more photos right than any network here: 40.0 %."
     ]
+    assert "was not tested." in beside_plain(reached, tops, {"1-NN": {1.0: estimate([0.1], 50)}})[0]
+
+
+def beside(folder: Path, network: int, plain: int) -> dict[int, Done]:
+    """Return two seeds that named the first so many of a hundred photos right, as did the plain method beside."""
+    done = named(folder, network, network)
+    for one in done.values():
+        right = np.arange(100) < plain
+        answers.store_plain(one.run.path, np.arange(100), np.zeros(100, int), {"1-NN": np.where(right, 0, 1)})
+    return done
+
+
+@pytest.mark.parametrize(("at", "said"), [
+    ({1.0: (50, 60)}, "With 1 % of the labels 1-NN names more photos right than any network here: 60.0 %, and not "
+                      "by chance."),
+    ({1.0: (50, 53)}, "With 1 % of the labels 1-NN names more photos right than any network here: 53.0 %, which can be "
+                      "chance."),
+    ({1.0: (50, 60), 10.0: (60, 63), 100.0: (90, 70)},
+     "With 1 % and 10 % of the labels 1-NN names more photos right than any network here: 60.0 % and 63.0 %; with 1 % "
+     "that is not by chance, with 10 % it can be."),
+    ({1.0: (60, 50), 10.0: (63, 60)},
+     "With every share of the labels compared, the best network names more photos right than any plain method, on the "
+     "mean; with 1 % that is not by chance, with 10 % it can be."),
+])  # fmt: skip
+def test_who_is_ahead_of_plain_methods_by_more_than_chance(
+    tmp_path: Path, at: dict[float, tuple[int, int]], said: str
+) -> None:
+    """McNemar's test over photos by hand: of ten that differ all are one's, 2 · 2⁻¹⁰ = 0.2 %; of three, 25 %."""
+    curve = {share: beside(tmp_path / f"{share}", *both) for share, both in at.items()}
+    tops = {share: estimate([network / 100] * 2, 100) for share, (network, _) in at.items()}
+    plain = {share: estimate([other / 100] * 2, 100) for share, (_, other) in at.items()}
+    worse = {share: estimate([0.01], 100) for share in at}  # another network, which is not the best
+    reached = {NOTHING: {share: {0: tuned(0.01)} for share in at}, SIMCLR: curve}
+    assert beside_plain(reached, {NOTHING: worse, SIMCLR: tops}, {"majority": worse, "1-NN": plain}) == [said]
 
 
 def test_the_report_has_a_band_and_the_plain_rows_beside_at_each_share() -> None:

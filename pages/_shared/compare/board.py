@@ -15,6 +15,7 @@ from pages._shared.compare import judged
 from pages._shared.compare.cost import cost_of
 from pages._shared.compare.names import NAME_WIDTH, flat, row_height
 from pages._shared.results import Score
+from pages._shared.widgets import verdict_box
 from pages._shared.words import OF_ONE, count, percent, plain
 
 _PLAIN = "plain method"
@@ -38,7 +39,8 @@ def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
             who_recognises(recognised)
         st.subheader("Recognising faces after pre-training, on the val split", anchor=False)
         st.caption(
-            "k-NN on frozen features: the vote of the nearest train photos. Not comparable with the other table."
+            "Accuracy only, no macro-F1: k-NN on frozen features, the vote of the nearest train photos. Not comparable "
+            "with the other table."
         )
         table(recognised, "k-NN")
     st.download_button(
@@ -55,15 +57,15 @@ def who_wins(networks: Sequence[Score], dataset: str) -> None:
     ranked = sorted(networks, key=lambda score: -score.share)
     best = ranked[0]
     # Judged against the plain methods of its own run: the same labels, the same photos.
-    leads, against_plain = results.verdict(best, results.baseline_scores(studio().run(best.run)))
+    found = results.against_plain(best, studio().run(best.run))
     right = round(best.share * best.photos)
     first = (
         f"**{plain(best.name)}** is the best network on **{plain(dataset)}**: {right:,} of {best.photos:,} test photos "
         f"named rightly ({percent(best.share)}, 95 % interval {percent(best.low, 0)} to {percent(best.high, 0)}, "
         f"{best.how}, {of_labels(best)})."
     )
-    text = " ".join(part for part in (first, against_plain, against_next(ranked), of_many(ranked)) if part)
-    (st.success if leads else st.warning)(text, icon=":material/balance:")
+    text = " ".join(part for part in (first, found.said, against_next(ranked), of_many(ranked)) if part)
+    verdict_box(found, text)
 
 
 def against_next(ranked: Sequence[Score]) -> str:
@@ -97,12 +99,12 @@ def of_labels(score: Score) -> str:
 def who_recognises(scores: Sequence[Score]) -> None:
     """Say which pre-training is best on ``val``; for a set on which nothing was fine-tuned yet."""
     best = max((score for score in scores if score.how != _PLAIN), key=lambda score: score.share)
-    leads, against = results.verdict(best, [s for s in scores if s.how == _PLAIN and s.run == best.run])
+    found = results.verdict(best, [s for s in scores if s.how == _PLAIN and s.run == best.run])
     text = (
         f"**{plain(best.name)}** recognises faces best: {percent(best.share)} of {count(best.photos, 'val photo')} lie "
-        f"next to the right person ({best.how}). {against}"
+        f"next to the right person ({best.how}). {found.said}"
     )
-    (st.success if leads else st.warning)(text, icon=":material/balance:")
+    verdict_box(found, text)
 
 
 # -- the tables --------------------------------------------------------------------------------------------------

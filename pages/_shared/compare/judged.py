@@ -12,7 +12,7 @@ from facessl.errors import DamagedError
 from facessl.run import Run
 from facessl.significance import McNemar, mcnemar, recall_per_person
 from pages._shared.backend import studio
-from pages._shared.words import count
+from pages._shared.words import count, probability
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,3 @@ def said(test: McNemar, first: str, second: str) -> str:
     photos = count(test.only_first, "photo")
     verdict = "this is hardly chance" if test.real else "this can be chance"
     return f"{photos} only {first} got right, {test.only_second:,} only {second}: {verdict} (p {probability(test.p)})."
-
-
-def probability(p: float) -> str:
-    """Return a p-value with two figures that count: ``= 0.34``, ``= 0.0042``, ``< 0.0001``."""
-    if p < 1e-4:
-        return "< 0.0001"
-    return f"= {p:.2f}" if p >= 0.095 else f"= {p:.2g}"

@@ -6,6 +6,7 @@ import streamlit as st
 
 from facessl.run import Run
 from pages._shared import results
+from pages._shared.widgets import verdict_box
 from pages._shared.words import count, percent, plain
 
 _HOW = {"frozen": "frozen, with one linear layer trained on top", "fine-tuned": "fine-tuned as a whole"}
@@ -39,7 +40,7 @@ def show_figures(run: Run) -> None:
         delta="every person alike", help="The mean F1 of the people who have a test photo, however many they have.",
     )  # fmt: skip
     st.subheader("Against plain methods", anchor=False)
-    plain_methods(network, results.baseline_scores(run))
+    plain_methods(network, run)
 
 
 def in_words(result: dict[str, Any], recipe: dict[str, Any]) -> str:
@@ -55,10 +56,10 @@ def in_words(result: dict[str, Any], recipe: dict[str, Any]) -> str:
     )
 
 
-def plain_methods(network: results.Score, baselines: list[results.Score]) -> None:
+def plain_methods(network: results.Score, run: Run) -> None:
     """Put the network into one table with what needs no network at all, and say who wins."""
-    leads, sentence = results.verdict(network, baselines)
-    (st.success if leads else st.warning)(sentence, icon=":material/balance:")
+    baselines, found = results.baseline_scores(run), results.against_plain(network, run)
+    verdict_box(found, found.said)
     rows = sorted([network, *baselines], key=lambda score: -score.share)
     number = st.column_config.NumberColumn(format="%.1f %%")
     table: dict[str, list[Any]] = {
