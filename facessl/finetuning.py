@@ -16,6 +16,7 @@ from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
+from facessl.learnt import labelled_share
 from facessl.methods import Method
 from facessl.run import Run
 
@@ -62,7 +63,7 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     best = training.fit(run, method, batches, recipe, exact, watch, world)
     if not world.first:
         return {}
-    result = judging.judge(run, recipe, dataset, encoder, rows, compute)
+    result = judging.judge(run, recipe, dataset, encoder, rows, compute, workspace)
     return result if best is None else result | {"early_stop": best.summary(recipe.epochs)}
 
 
@@ -127,18 +128,6 @@ class _Features(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return features
-
-
-def labelled_share(dataset: FaceDataset, fraction: float, seed: int) -> np.ndarray:
-    """Return the train rows whose names are used: ``fraction`` of each person's, and at least one."""
-    rows = dataset.rows("train")
-    labels = dataset.labels(rows)
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for label in np.unique(labels):
-        own = rng.permutation(rows[labels == label])
-        chosen.append(own[: max(1, round(fraction * len(own)))])
-    return np.sort(np.concatenate(chosen))
 
 
 @dataclass
