@@ -56,7 +56,8 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     else:
         method, batches = _network(recipe, dataset, encoder, rows, compute, world)
     encoder.classifier = method.modules["classifier"]
-    watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
+    frozen = recipe.mode == "frozen"
+    watch = Watch(dataset, encoder, rows, cached=frozen, begins_fitted=recipe.reads_embedding and not frozen)
     # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.
     exact = compute if recipe.mode == "finetune" else dataclasses.replace(compute, precision="fp32")
     run.resolved(batch_size=batches.batch_size, **beginnings.resolved(compute, world))
@@ -89,7 +90,8 @@ def _network(
         encoder.whitening = judging.whitening_of(recipe, dataset, encoder)
         read = encoder.classified(dataset.faces[rows])
         method = _classifier(heads.OnEmbedding(encoder, read.shape[1]), recipe, dataset, rows)
-        heads.begin_as_a_probe(cast("nn.Linear", method.modules["classifier"]), read, dataset.labels(rows))
+        classifier = cast("nn.Linear", method.modules["classifier"])
+        heads.begin_as_a_probe(classifier, read, dataset.labels(rows), balanced=recipe.class_weights == "balanced")
         prefix = "backbone.backbone"
     else:
         method, prefix = _classifier(encoder.backbone, recipe, dataset, rows), "backbone"
@@ -132,12 +134,13 @@ class _Features(nn.Module):
 
 @dataclass
 class Watch:
-    """Measures train and validation after each epoch, on unchanged faces."""
+    """Measures train and validation on unchanged faces: after each epoch, and before the first what it begins with."""
 
     dataset: FaceDataset
     encoder: Encoder
     rows: np.ndarray
     cached: bool  # the backbone does not change, so features are computed once
+    begins_fitted: bool = False  # the classifier begins as a linear probe: what that reaches is the first point
 
     def __post_init__(self) -> None:
         train = np.random.default_rng(0).permutation(self.rows)[:_WATCHED_FACES]
@@ -145,8 +148,8 @@ class Watch:
         self._features: dict[str, np.ndarray] = {}
 
     def __call__(self, epoch: int) -> dict[str, Any]:
-        if epoch == 0:
-            return {}
+        if epoch == 0 and not self.begins_fitted:
+            return {}  # by chance
         found: dict[str, Any] = {}
         for split, rows in self._rows.items():
             if not len(rows):
