@@ -114,11 +114,16 @@ def linear(
     )  # fmt: skip
 
 
-def linear_probe(features: np.ndarray, labels: np.ndarray) -> "LogisticRegression":
-    """Return a linear layer with softmax on features (N, D), each about 1 large, as ``linear`` judges it."""
+def linear_probe(features: np.ndarray, labels: np.ndarray, *, balanced: bool = False) -> "LogisticRegression":
+    """Return a linear layer with softmax on features (N, D), each about 1 large, as ``linear`` judges it.
+
+    ``balanced``: everybody's faces together count alike.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=1 / (_PROBE_DECAY * len(features)), max_iter=1000).fit(features, labels)
+    weights = "balanced" if balanced else None
+    whole = LogisticRegression(C=1 / (_PROBE_DECAY * len(features)), max_iter=1000, class_weight=weights)
+    return whole.fit(features, labels)
 
 
 def whitened_pixels(

@@ -67,6 +67,18 @@ def left_out(steps: Sequence[Step]) -> dict[str, str]:
     return found
 
 
+def seen_before(done: Mapping[str, Done]) -> list[str]:
+    """Return the sentence that names the runs which had learnt from test photos, if any had."""
+    seen = []
+    for one in done.values():
+        exposure = one.result.get("transductive") if one.run is not None and one.run.kind == "finetune" else None
+        if one.run is not None and exposure and exposure["photos"]:
+            seen.append(f"“{one.run.title}” ({one.run.id}) from {exposure['photos']:,} of {exposure['of']:,}")
+    if not seen:
+        return []
+    return [f"Learnt from test photos before, so to be compared with others of their kind only: {', '.join(seen)}."]
+
+
 @dataclass
 class _Study:
     """A study on its way."""
@@ -85,7 +97,8 @@ class _Study:
         said: Report = self.plugin.answer(self.dataset, self.options, self.done, self.workspace)
         missing = list(dict.fromkeys([*said.missing, *without.values()]))
         made = {done.key: done.run.id for done in self.done.values() if done.run is not None}
-        content = {**said.as_dict(), "missing": missing, "runs": made}
+        sentences = [*said.sentences, *seen_before(self.done)]
+        content = {**said.as_dict(), "sentences": sentences, "missing": missing, "runs": made}
         files.write_json(self.run.path / "report.json", content)
         return content
 

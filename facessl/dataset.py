@@ -143,6 +143,12 @@ class FaceDataset:
         return {"dataset": self.name, **numbers, "source": self.info["recipe"]["source"]}
 
 
+def identities(photos: "pd.DataFrame") -> list[str]:
+    """Return what the photos of a set's rows go by in every set: folder, file, and what the picture looks like."""
+    tails = ("/".join(path.split("/")[-2:]) for path in photos["path"])
+    return [f"{tail} {looks}" for tail, looks in zip(tails, photos["hash"], strict=True)]
+
+
 def open_for(run: Run, workspace: Path, name: str) -> FaceDataset:
     """Return a set as a run saw it when it was made: corrections that came later would change what it resumes."""
     return replace(open_dataset(workspace, name), seen=run.config["edits"].get(name, 0))

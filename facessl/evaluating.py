@@ -11,6 +11,7 @@ from facessl import attending, devices, learnt, models, pairs, runs, verificatio
 from facessl.config import EvaluateRecipe
 from facessl.dataset import FaceDataset, open_for
 from facessl.errors import ModelError
+from facessl.learnt import History
 from facessl.models import Model
 from facessl.pairs import Protocol
 from facessl.run import Run
@@ -45,7 +46,8 @@ def evaluate(run: Run, workspace: Path) -> dict[str, Any]:
     metrics, folds, notes = _judged(similarity, protocol, recipe.seed)
     run.check_stop()
     _store(run.path, protocol, similarity, folds)
-    exposure, learnt_notes = _exposure(recipe.model, protocol, workspace)
+    known = _known(recipe.model, workspace)
+    exposure, learnt_notes = _exposure(known, protocol)
     curve = verification.thinned(verification.roc(similarity, protocol.same))
     return {
         "run": run.id,
@@ -53,7 +55,7 @@ def evaluate(run: Run, workspace: Path) -> dict[str, Any]:
         "model": recipe.model,
         "device": device.name,
         "images_per_second": speed,
-        "metrics": {**metrics, "frozen": _is_frozen(recipe.model, workspace)},
+        "metrics": {**metrics, "frozen": not known.by_names},
         "pairs": protocol.told,
         "transductive": exposure,
         "folds": [asdict(fold) for fold in folds],
@@ -122,41 +124,31 @@ def _judged(similarity: np.ndarray, protocol: Protocol, seed: int) -> tuple[dict
     return metrics, folds, notes
 
 
-def _exposure(model: str, protocol: Protocol, workspace: Path) -> tuple[dict[str, Any], list[str]]:
+def _known(model: str, workspace: Path) -> History:
+    return learnt.NOTHING if model in _PLAIN else learnt.learnt_from(runs.find(workspace, model), workspace)
+
+
+def _exposure(known: History, protocol: Protocol) -> tuple[dict[str, Any], list[str]]:
     """Return how many of the photos asked about the model learnt from, and the sentences that belong to it."""
-    if model in _PLAIN:
-        return {"photos": 0, "of": len(protocol.photos), "with_names": 0, "names_used": False, "unknown": []}, []
-    seen, gone = learnt.learnt_from(runs.find(workspace, model), workspace)
-    photos, named = set[str](), set[str]()
-    for one in seen:
-        photos |= protocol.asked(one.dataset.crops.iloc[one.rows])
-        named |= protocol.asked(one.dataset.crops.iloc[one.named])
-    names_used = any(len(one.named) for one in seen)
+    photos, named = known.among(protocol.asked)
+    names_used = any(len(one.named) for one in known.seen)
     told = {
-        "photos": len(photos),
+        "photos": photos,
         "of": len(protocol.photos),
-        "with_names": len(named),
+        "with_names": named,
         "names_used": names_used,
-        "unknown": gone,
+        "unknown": known.gone,
     }
     notes = []
     if photos:
         notes.append(
-            f"Transductive: the model learnt from {len(photos):,} of the {len(protocol.photos):,} photos that the "
+            f"Transductive: the model learnt from {photos:,} of the {len(protocol.photos):,} photos that the "
             "pairs are about; compare it with others of its kind only."
         )
     if names_used:
-        own = f", those of {len(named):,} of these photos among them" if named else ", but none of these photos"
+        own = f", those of {named:,} of these photos among them" if named else ", but none of these photos"
         notes.append(f"The model learnt from names{own}: this is not LFW's setting without supervision.")
-    if gone:
-        notes.append(f"What it learnt from is not all known, for something was deleted: {', '.join(gone)}.")
-    return told, notes
-
-
-def _is_frozen(model: str, workspace: Path) -> bool:
-    """Return whether no name moved the network that gives the embeddings."""
-    recipe = {} if model in _PLAIN else runs.find(workspace, model).config["recipe"]
-    return recipe.get("mode") != "finetune"
+    return told, [*notes, *known.unknown()]
 
 
 def _store(folder: Path, protocol: Protocol, similarity: np.ndarray, folds: list[Fold]) -> None:

@@ -16,6 +16,7 @@ from facessl.dataset import FaceDataset, open_for
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
+from facessl.learnt import labelled_share
 from facessl.methods import Method
 from facessl.run import Run
 
@@ -55,14 +56,15 @@ def finetune(run: Run, workspace: Path) -> dict[str, Any]:
     else:
         method, batches = _network(recipe, dataset, encoder, rows, compute, world)
     encoder.classifier = method.modules["classifier"]
-    watch = Watch(dataset, encoder, rows, cached=recipe.mode == "frozen")
+    frozen = recipe.mode == "frozen"
+    watch = Watch(dataset, encoder, rows, cached=frozen, begins_fitted=recipe.reads_embedding and not frozen)
     # The probe is one small matrix: no time to gain from a coarser number format, and exactness to lose.
     exact = compute if recipe.mode == "finetune" else dataclasses.replace(compute, precision="fp32")
     run.resolved(batch_size=batches.batch_size, **beginnings.resolved(compute, world))
     best = training.fit(run, method, batches, recipe, exact, watch, world)
     if not world.first:
         return {}
-    result = judging.judge(run, recipe, dataset, encoder, rows, compute)
+    result = judging.judge(run, recipe, dataset, encoder, rows, compute, workspace)
     return result if best is None else result | {"early_stop": best.summary(recipe.epochs)}
 
 
@@ -88,7 +90,8 @@ def _network(
         encoder.whitening = judging.whitening_of(recipe, dataset, encoder)
         read = encoder.classified(dataset.faces[rows])
         method = _classifier(heads.OnEmbedding(encoder, read.shape[1]), recipe, dataset, rows)
-        heads.begin_as_a_probe(cast("nn.Linear", method.modules["classifier"]), read, dataset.labels(rows))
+        classifier = cast("nn.Linear", method.modules["classifier"])
+        heads.begin_as_a_probe(classifier, read, dataset.labels(rows), balanced=recipe.class_weights == "balanced")
         prefix = "backbone.backbone"
     else:
         method, prefix = _classifier(encoder.backbone, recipe, dataset, rows), "backbone"
@@ -129,26 +132,15 @@ class _Features(nn.Module):
         return features
 
 
-def labelled_share(dataset: FaceDataset, fraction: float, seed: int) -> np.ndarray:
-    """Return the train rows whose names are used: ``fraction`` of each person's, and at least one."""
-    rows = dataset.rows("train")
-    labels = dataset.labels(rows)
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for label in np.unique(labels):
-        own = rng.permutation(rows[labels == label])
-        chosen.append(own[: max(1, round(fraction * len(own)))])
-    return np.sort(np.concatenate(chosen))
-
-
 @dataclass
 class Watch:
-    """Measures train and validation after each epoch, on unchanged faces."""
+    """Measures train and validation on unchanged faces: after each epoch, and before the first what it begins with."""
 
     dataset: FaceDataset
     encoder: Encoder
     rows: np.ndarray
     cached: bool  # the backbone does not change, so features are computed once
+    begins_fitted: bool = False  # the classifier begins as a linear probe: what that reaches is the first point
 
     def __post_init__(self) -> None:
         train = np.random.default_rng(0).permutation(self.rows)[:_WATCHED_FACES]
@@ -156,8 +148,8 @@ class Watch:
         self._features: dict[str, np.ndarray] = {}
 
     def __call__(self, epoch: int) -> dict[str, Any]:
-        if epoch == 0:
-            return {}
+        if epoch == 0 and not self.begins_fitted:
+            return {}  # by chance
         found: dict[str, Any] = {}
         for split, rows in self._rows.items():
             if not len(rows):

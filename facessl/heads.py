@@ -44,7 +44,7 @@ class OnEmbedding(nn.Module):
             return functional.normalize(rows) * self.feature_dim**0.5
 
 
-def begin_as_a_probe(classifier: nn.Linear, read: np.ndarray, labels: np.ndarray) -> None:
+def begin_as_a_probe(classifier: nn.Linear, read: np.ndarray, labels: np.ndarray, *, balanced: bool = False) -> None:
     """Give a classifier the weights of a linear probe.
 
     A classifier that begins by chance tears the features apart before it has learnt anything itself.
@@ -53,10 +53,11 @@ def begin_as_a_probe(classifier: nn.Linear, read: np.ndarray, labels: np.ndarray
         classifier: Of P people; somebody without a face here keeps what chance gave.
         read: What it reads of the train faces, shape (N, D) float32.
         labels: Their people, shape (N,), two different ones at least.
+        balanced: Everybody's faces together count alike, however many somebody has.
 
     Reference: Kumar et al. 2022, Fine-tuning can distort pretrained features, https://arxiv.org/abs/2202.10054
     """
-    probe = baselines.linear_probe(read, labels)
+    probe = baselines.linear_probe(read, labels, balanced=balanced)
     weight, bias = probe.coef_, probe.intercept_
     if len(probe.classes_) == 2:  # scikit-learn keeps one row for both, their difference
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2

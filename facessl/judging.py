@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from facessl import answers, baselines, checkpoints, evaluation, files, registry, whitening
+from facessl import answers, baselines, checkpoints, evaluation, files, learnt, registry, whitening
 from facessl.baselines import BaselineScore
 from facessl.config import FinetuneRecipe
-from facessl.dataset import FaceDataset
+from facessl.dataset import FaceDataset, identities
 from facessl.devices import Compute
 from facessl.encoder import Encoder, build_backbone
 from facessl.errors import DatasetError
+from facessl.learnt import History
 from facessl.pretraining import model_card
 from facessl.run import Run
 from facessl.whitening import Whitening
@@ -22,7 +23,13 @@ UNTRAINED = "untrained {}, linear layer"  # of which network
 
 
 def judge(
-    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, rows: np.ndarray, compute: Compute
+    run: Run,
+    recipe: FinetuneRecipe,
+    dataset: FaceDataset,
+    encoder: Encoder,
+    rows: np.ndarray,
+    compute: Compute,
+    workspace: Path,
 ) -> dict[str, Any]:
     """Judge the classifier on ``test``, write its report, predictions and model; return the run's result.
 
@@ -33,6 +40,7 @@ def judge(
         encoder: The trained network with its classifier.
         rows: The train faces whose names it learnt from.
         compute: What it was trained on.
+        workspace: Where the runs are that it began from, and their sets: what they had seen is said.
 
     Raises:
         DatasetError: There is no test face.
@@ -55,7 +63,12 @@ def judge(
     answers.store_plain(run.path, test, labels, {row.name: row.answers for row in beside})
     if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
         encoder.whitening = whitening_of(recipe, dataset, encoder)
-    figures = {**judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows)}
+    before = learnt.before(run, workspace)
+    exposure, notes = _exposure(learnt.learnt_from(run, workspace), before, dataset, test)
+    figures = {
+        **judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows),
+        "names_before": before.by_names, "photos_named_before": before.moved_by(),
+    }  # fmt: skip
     card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
     card["linear_probe"] = encoder.linear_probe
     checkpoints.save_model(run.path, encoder.weights(), card)
@@ -68,8 +81,33 @@ def judge(
         "mode": recipe.mode,
         "label_fraction": recipe.label_fraction,
         "metrics": figures,
+        "transductive": exposure,
         "baselines": plain,
+        "notes": notes,
     }
+
+
+def _exposure(
+    known: History, before: History, dataset: FaceDataset, test: np.ndarray
+) -> tuple[dict[str, Any], list[str]]:
+    """Return how many of the test photos were learnt from, in this run and before, and what is to be said of that."""
+    asked = frozenset(identities(dataset.crops.iloc[test]))
+    photos, named = known.among(lambda rows: asked & frozenset(identities(rows)))
+    notes = []
+    if photos:
+        how = f"of {named:,} of them also the names" if named else "nameless"
+        notes.append(
+            f"Transductive: the network learnt from {photos:,} of the {len(asked):,} test photos, {how}; compare it "
+            "with others of its kind only."
+        )
+    if before.by_names:
+        # Their set may be gone, and the number of its photos with it.
+        count = f" ({moved:,} photos)" if (moved := before.moved_by()) else ""
+        notes.append(
+            f"The network had learnt from names before{count}, so the share of labels used here is not all it knows."
+        )
+    told = {"photos": photos, "of": len(asked), "with_names": named, "unknown": known.gone}
+    return told, [*notes, *known.unknown()]
 
 
 def whitening_of(recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder) -> Whitening | None:

@@ -16,6 +16,7 @@ from facessl import (
     checkpoints,
     distributed,
     files,
+    learnt,
     metrics,
     registry,
     training,
@@ -30,6 +31,7 @@ from facessl.devices import Compute
 from facessl.distributed import World
 from facessl.encoder import Encoder
 from facessl.errors import DatasetError
+from facessl.learnt import History
 from facessl.methods import Material, Method
 from facessl.run import Run
 from facessl.whitening import unit_rows
@@ -214,7 +216,7 @@ def pretrain(run: Run, workspace: Path) -> dict[str, Any]:
     training.fit(run, made.method, made.batches, recipe, made.compute, made.watch, made.world)
     if not made.world.first:
         return {}
-    return _finish(run, recipe, made.watch, made.compute)
+    return _finish(run, recipe, made.watch, made.compute, learnt.before(run, workspace))
 
 
 def faces_to_learn_from(
@@ -233,7 +235,7 @@ def faces_to_learn_from(
     return pool, np.concatenate(labels)
 
 
-def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute) -> dict[str, Any]:
+def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute, before: History) -> dict[str, Any]:
     rows = run.metrics()
     last = rows[-1]
     untrained = rows[0] if rows[0]["epoch"] == 0 else {}  # its row may have been damaged, and was lost
@@ -257,6 +259,8 @@ def _finish(run: Run, recipe: PretrainRecipe, watch: Watch, compute: Compute) ->
             "knn_temperature": metrics.KNN_TEMPERATURE,
             "split": "val",
             "frozen": True,
+            "names_before": before.by_names,
+            "photos_named_before": before.moved_by(),
         }
     trained = [row for row in rows if row["epoch"] > 0]
     speed = float(np.median([row["images_per_second"] for row in trained]))

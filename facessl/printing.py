@@ -13,8 +13,8 @@ def as_text(answer: Any) -> str:
     for key, value in answer.items():
         if key == "roc":
             continue  # a curve is for charts
-        if key == "notes" and value:
-            lines += ["notes:", *value]
+        if key == "notes":
+            lines += ["notes:", *value] if value else []
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{key}:\n{_table(value)}")
         else:

@@ -38,11 +38,21 @@ class _Named(BaseModel):
     top5: float | None
     top5_interval: Interval | None
     macro_f1: float | None = None
+    names_before: bool = False
+    photos_named_before: int = 0
+
+
+class _Exposed(BaseModel):
+    photos: int
+    of: int
+    with_names: int
 
 
 class _Finetuned(BaseModel):
     metrics: _Named
+    transductive: _Exposed | None = None  # results of before it was looked at have none
     baselines: list[_Baseline] | None = None
+    notes: list[str] = []
 
 
 class _Recognised(BaseModel):
@@ -52,6 +62,8 @@ class _Recognised(BaseModel):
     knn_pixels: float | None = None
     knn_raw_pixels: float | None = None
     knn_whitened_pixels: float | None = None
+    names_before: bool = False
+    photos_named_before: int = 0
 
 
 class _Pretrained(BaseModel):

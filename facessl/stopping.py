@@ -18,7 +18,7 @@ class BestEpoch:
     """
 
     patience: int  # epochs without a better one after which training ends, >= 1
-    epoch: int = 0  # the best so far; 0: none was heard of
+    epoch: int = 0  # the best so far; 0: what it began with, or, without weights, none was heard of
     top1: float = -1.0
     loss: float = math.inf
     last: int = 0  # the last epoch that was heard of
@@ -30,7 +30,10 @@ class BestEpoch:
         return self.last - self.epoch >= self.patience
 
     def hear(self, epoch: int, figures: dict[str, Any], modules: "nn.Module") -> None:
-        """Take in an epoch's ``val_top1`` and ``val_loss``, and keep its weights if it is the best."""
+        """Take in an epoch's ``val_top1`` and ``val_loss``, and keep its weights if it is the best.
+
+        Epoch 0 is what training begins with, where that is worth keeping.
+        """
         top1, loss = figures["val_top1"], figures["val_loss"]
         self.last = epoch
         if (top1, -loss) > (self.top1, -self.loss):
@@ -65,7 +68,8 @@ class BestEpoch:
 
     def why(self, epochs: int) -> str:
         """Return in a sentence when and why training of at most ``epochs`` ended, and which weights were kept."""
-        kept = f"the weights of epoch {self.epoch} are kept (val top-1 {100 * self.top1:.1f} %)"
+        which = f"the weights of epoch {self.epoch} are" if self.epoch else "the linear probe that it began as is"
+        kept = f"{which} kept (val top-1 {100 * self.top1:.1f} %)"
         if self.last >= epochs:
             return f"All {epochs} epochs ran; {kept}."
         waited = f"{self.patience} epochs" if self.patience > 1 else "an epoch"

@@ -45,7 +45,8 @@ def fit(
     is returned.
 
     ``on_epoch`` is asked after each epoch (counted from 1) for figures that join the epoch's row in
-    ``metrics.jsonl``; with epoch 0 it is asked once before the first.
+    ``metrics.jsonl``; with epoch 0 it is asked once before the first, and what it then says of val counts for patience
+    like an epoch's.
 
     Raises:
         Stopped: Somebody asked for it; the state is saved.
@@ -180,8 +181,10 @@ class _Loop:
         # No measure of the looks to come: what pixels reach is asked once, and whatever has to warm up does so here.
         if self.world.first:
             self.run.cut_metrics(-1)
-            self.run.update(message="Looking at the untrained network.")
+            self.run.update(message="Looking at the network before it learns.")
             if first := on_epoch(0):
+                if self.best is not None:
+                    self.best.hear(0, first, self.modules)
                 self.run.log_metrics(epoch=0, **first)
         self.world.agree(None)  # nobody begins before
 

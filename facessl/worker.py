@@ -171,7 +171,7 @@ def _know_people(run: Run, workspace: Path, *, judged_on: str) -> dict[str, Any]
 
     Known are the train photos whose names the run used: a model with few labels knows few photos.
     """
-    from facessl import finetuning, gallery, recognition
+    from facessl import gallery, learnt, recognition
     from facessl.encoder import Encoder
 
     dataset = open_for(run, workspace, run.config["recipe"]["dataset"])
@@ -181,7 +181,7 @@ def _know_people(run: Run, workspace: Path, *, judged_on: str) -> dict[str, Any]
         return {}  # nobody has a name, so there is nobody to know
     run.update(message="Remembering the known faces.")
     encoder = Encoder.from_run(run.path)
-    named = finetuning.labelled_share(dataset, fraction, recipe.seed)
+    named = learnt.labelled_share(dataset, fraction, recipe.seed)
     rows = np.union1d(named, dataset.rows("val", judged_on))
     embeddings, labels = encoder.embed(dataset.faces[rows]), dataset.labels(rows)
     splits = dataset.crops["split"].to_numpy()[rows]

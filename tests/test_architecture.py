@@ -21,7 +21,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "edits turns methods presets",
     "dataset attending studying alternatives",
     "jobs",
-    "comparison checkpoints baselines evaluation gallery overview pairs suspects verification",
+    "comparison checkpoints learnt baselines evaluation gallery overview pairs suspects verification",
     "preparation",
     "encoder embeddings batches",
     "beginnings gradients telling trouble",
@@ -29,7 +29,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "pretraining figures models",
     "judging probe seen bench",
     "finetuning",
-    "together learnt",
+    "together",
     "evaluating",
     "studies",
     "demo resolve",
@@ -61,7 +61,6 @@ MAY_LOAD_TORCH = {
     "probe",
     "seen",
     "models",
-    "learnt",
     "evaluating",
 }
 PACKAGE = sorted((ROOT / "facessl").rglob("*.py"))

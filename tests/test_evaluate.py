@@ -245,12 +245,12 @@ def test_the_photos_a_pretraining_saw_are_counted(home: Path) -> None:
 
 def test_a_fine_tuning_counts_its_names_and_what_it_began_from(home: Path) -> None:
     tuned = run_of(home, "finetune")
-    seen, gone = learnt.learnt_from(tuned, home)
-    assert [(len(one.rows), len(one.named)) for one in seen] == [
+    known = learnt.learnt_from(tuned, home)
+    assert [(len(one.rows), len(one.named)) for one in known.seen] == [
         (6, 6),
         (28, 0),
     ]  # 2 of 8 of each; 24 train, 4 nameless
-    assert gone == []
+    assert known.gone == []
     found = result(home, model=tuned.id, pairs=str(home / "pairs.txt"))
     before = result(home, model=run_of(home, "pretrain").id, pairs=str(home / "pairs.txt"))
     assert found["transductive"]["photos"] == before["transductive"]["photos"]
@@ -263,7 +263,29 @@ def exposure(workspace: Path, protocol: pairs.Protocol, **settings: object) -> t
     """Return what is said of a pre-training with these settings; it was made, and need not be trained for that."""
     recipe = recipes.build(config.PretrainRecipe, SMALL | settings)
     run = runs.create(workspace, "pretrain", recipe, title="of other photos")
-    return evaluating._exposure(run.id, protocol, workspace)
+    return evaluating._exposure(learnt.learnt_from(run, workspace), protocol)
+
+
+def test_a_network_is_frozen_for_as_long_as_no_name_moved_it(tmp_path: Path) -> None:
+    """Neither on top of it, nor in a run that it began from; the runs are made, and need not be trained for that."""
+
+    def made(kind: str, **settings: object) -> str:
+        recipe = recipes.build(config.RECIPES[kind], SMALL | settings)
+        return runs.create(tmp_path, kind, recipe, title="made").id
+
+    make_set(tmp_path)
+    nameless, named = made("pretrain"), made("pretrain", method="supcon")
+    tuned = made("finetune", init=nameless)
+    frozen = {
+        "pixels": True, nameless: True, named: False, tuned: False,
+        made("pretrain", method="supervised"): False,
+        made("pretrain", init=nameless): True,
+        made("pretrain", init=named): False,
+        made("finetune", mode="frozen", init=nameless): True,
+        made("finetune", mode="frozen", init=tuned): False,
+        made("finetune", mode="frozen", init=made("finetune", mode="frozen", init=nameless)): True,
+    }  # fmt: skip
+    assert {model: not evaluating._known(model, tmp_path).by_names for model in frozen} == frozen
 
 
 def test_another_set_of_the_same_photos_is_seen_through(tmp_path: Path) -> None:

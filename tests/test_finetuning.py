@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, top_k_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from torch import Tensor, nn
 
-from facessl import checkpoints, devices, optimisers, recipes, registry, runs, training, worker
+from facessl import checkpoints, devices, heads, optimisers, recipes, registry, runs, training, worker
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset
@@ -270,6 +271,64 @@ def test_the_best_epoch_is_what_is_kept_and_judged(workspace: Path, monkeypatch:
     assert (stop["epoch"], stop["best_epoch"], stop["early"]) == (4, 2, True)
     assert stop["why"] in early.log_text() and "after epoch 4 of 30" in stop["why"]
     assert checkpoints.load_state(early.path)["epoch"] == 4
+
+
+def probe_by_scikit_learn(workspace: Path, run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a linear probe on a run's network gives the val faces, and their people."""
+    dataset, encoder = FaceDataset(workspace / "datasets" / "tiny"), Encoder.from_run(run.path, "cpu")
+    train, val = (dataset.rows(split) for split in ("train", "val"))
+    read = encoder.classified(dataset.faces[train])
+    probe = LogisticRegression(C=1 / (1e-3 * len(read)), max_iter=1000).fit(read, dataset.labels(train))
+    return probe.predict_proba(encoder.classified(dataset.faces[val])), dataset.labels(val)
+
+
+def test_the_curve_begins_with_the_probe_that_fine_tuning_begins_as(workspace: Path) -> None:
+    """A network whose every stage stays is the one it began as, so scikit-learn can read it afterwards."""
+    run = new_run(workspace, head="embedding", freeze_stages=3, epochs=1)
+    finetune(run, workspace)
+    first = run.metrics()[0]
+    shares, people = probe_by_scikit_learn(workspace, run)
+    assert first["epoch"] == 0
+    assert first["val_top1"] == pytest.approx((shares.argmax(axis=1) == people).mean())
+    assert first["val_loss"] == pytest.approx(log_loss(people, shares, labels=[0, 1, 2]), abs=1e-3)
+    by_chance = new_run(workspace, epochs=1)
+    finetune(by_chance, workspace)
+    assert [row["epoch"] for row in by_chance.metrics()] == [1]
+
+
+def test_a_balanced_fine_tuning_begins_as_a_balanced_probe(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    thin_out(workspace)
+    asked: list[bool] = []
+    begin = heads.begin_as_a_probe
+    monkeypatch.setattr(heads, "begin_as_a_probe", lambda *a, balanced: asked.append(balanced) or begin(*a))
+    for weights in ("none", "balanced"):
+        finetune(new_run(workspace, head="embedding", class_weights=weights, epochs=1), workspace)
+    assert asked == [False, True]
+
+
+@pytest.mark.parametrize("stopped_after", [0, 4, None])  # steps; an epoch has three
+def test_the_probe_is_kept_where_no_epoch_is_better_also_by_a_run_that_was_stopped(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, stopped_after: int | None
+) -> None:
+    right = [0.9, 0.5, 0.6, 0.7]
+    said = {"val_loss": 1.0, "train_top1": 1.0}
+    monkeypatch.setattr("facessl.finetuning.Watch.__call__", lambda self, epoch: {"val_top1": right[epoch], **said})
+    run = new_run(workspace, head="embedding", epochs=9, patience=2)
+    if stopped_after is not None:
+        with monkeypatch.context() as patch:
+            stop_after(run, patch, stopped_after)
+            with pytest.raises(Stopped):
+                finetune(run, workspace)
+    result = finetune(run, workspace)
+    assert (result["early_stop"]["best_epoch"], result["early_stop"]["epoch"]) == (0, 2)
+    assert "the linear probe that it began as is kept" in run.log_text()
+    torch.manual_seed(0)
+    for name, tensor in build_backbone("resnet18", run.recipe().backbone_options).state_dict().items():
+        assert torch.equal(weights_of(run)[f"backbone.{name}"], tensor), name
+    shares, _ = probe_by_scikit_learn(workspace, run)
+    dataset, encoder = FaceDataset(workspace / "datasets" / "tiny"), Encoder.from_run(run.path, "cpu")
+    logits = encoder.logits(dataset.faces[dataset.rows("val")])
+    np.testing.assert_allclose(torch.from_numpy(logits).softmax(1).numpy(), shares, atol=1e-3)
 
 
 def test_without_val_faces_there_is_nothing_to_stop_by(workspace: Path) -> None:

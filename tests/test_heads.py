@@ -44,3 +44,18 @@ def test_a_classifier_begins_as_a_linear_probe(people: int) -> None:
     expected = LogisticRegression(C=1 / (1e-3 * 30), max_iter=1000).fit(read, labels).predict_proba(read)
     np.testing.assert_allclose(shares, expected, atol=1e-4)
     assert torch.equal(classifier.weight[people:], by_chance[people:])  # nobody has shown these
+
+
+def test_a_balanced_probe_weighs_each_person_alike() -> None:
+    """As if everybody's faces were repeated until all had as many; the penalty counts faces, so it is repeated too."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [12, 6, 3])
+    read = (rng.normal(size=(21, 5)) + labels[:, None]).astype(np.float32)
+    classifier = nn.Linear(5, 3)
+    heads.begin_as_a_probe(classifier, read, labels, balanced=True)
+    with torch.no_grad():
+        shares = classifier(torch.from_numpy(read)).softmax(dim=1).numpy()
+    repeats = {0: 1, 1: 2, 2: 4}
+    repeated = np.concatenate([np.tile(np.flatnonzero(labels == person), times) for person, times in repeats.items()])
+    expected = LogisticRegression(C=1 / (1e-3 * len(repeated)), max_iter=1000).fit(read[repeated], labels[repeated])
+    np.testing.assert_allclose(shares, expected.predict_proba(read), atol=1e-3)

@@ -1,5 +1,6 @@
 """Pseudo-labels: what is grouped, when, and that a resumed run has the groups it had."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,32 @@ def test_small_groups_of_embeddings_count_as_much_as_large_ones() -> None:
     weights = made.modules["balance"].weight[torch.from_numpy(labels)].numpy()
     assert [weights[labels == group].sum() for group in (0, 1)] == pytest.approx([15, 15])
     assert not torch.equal(before, made.modules["classifier"].weight)  # the groups have other numbers than before
+
+
+def test_parts_of_a_batch_add_up_to_the_whole_as_over_processes() -> None:
+    """Weights of 0.5, 4 and 1.5 lie unevenly in the halves; two processes average their losses and gradients."""
+    made = method(clustered="embeddings", clusters=3)
+    made.modules["balance"].weight.copy_(torch.tensor([0.5, 4.0, 1.5]))
+    labels, weights = torch.tensor([0, 0, 0, 1, 2, 2]), [0.5, 0.5, 0.5, 4.0, 1.5, 1.5]
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    whole = made.loss((logits,), labels)
+    shares = logits.detach().double().softmax(dim=1)
+    by_hand = sum(-weights[row] * math.log(shares[row, label]) for row, label in enumerate(labels.tolist())) / 6
+    assert whole.item() == pytest.approx(by_hand, abs=1e-6)
+    (wanted,) = torch.autograd.grad(whole, logits)
+    halves = [made.loss((logits[part],), labels[part]) for part in (slice(0, 3), slice(3, 6))]
+    mean = (halves[0] + halves[1]) / 2
+    assert mean.item() == pytest.approx(whole.item())
+    torch.testing.assert_close(torch.autograd.grad(mean, logits)[0], wanted)
+
+
+def test_faces_weigh_one_on_average_also_where_a_group_is_empty() -> None:
+    """Two faces make two groups at most, however many are asked for: the loss is no smaller for that."""
+    made = method(clustered="embeddings", clusters=5)
+    assert made.relabel is not None
+    features = np.eye(4, dtype=np.float32)[:2]
+    labels = made.relabel(Material(lambda side: np.zeros(0), lambda: features, epoch=0, seed=0))
+    assert made.modules["balance"].weight[torch.from_numpy(labels)].mean().item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("steps", [1, 4, 8])

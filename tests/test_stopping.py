@@ -49,6 +49,17 @@ def test_it_goes_on_from_its_state() -> None:
     assert network.weight.item() == 1
 
 
+def test_what_it_began_with_is_kept_where_no_epoch_is_better() -> None:
+    best, network = BestEpoch(2), nn.Linear(1, 1, bias=False)
+    for number, right in enumerate((0.8, 0.7, 0.8)):
+        nn.init.constant_(network.weight, number)
+        best.hear(number, {"val_top1": right, "val_loss": 1.0}, network)
+    assert best.over and best.summary(9)["best_epoch"] == 0
+    assert best.why(9).endswith("the linear probe that it began as is kept (val top-1 80.0 %).")
+    best.give(network)
+    assert network.weight.item() == 0
+
+
 def test_it_says_when_and_why() -> None:
     best, _ = heard(2, (0.5, 1.0), (0.4, 1.0), (0.4, 1.0))
     assert best.why(50) == (

@@ -221,6 +221,17 @@ def test_a_step_that_comes_before_what_it_needs_is_a_mistake() -> None:
         conducting.left_out([FROZEN, PRETRAIN])
 
 
+def test_runs_that_had_learnt_from_test_photos_are_named(tmp_path: Path) -> None:
+    """Results of before it was counted, and work of the study itself, are not."""
+    recipe = build(RECIPES["finetune"], SMALL)
+    runs_of = [runs.create(tmp_path, "finetune", recipe, title=title) for title in ("Saw", "Did not", "Old")]
+    told = [{"transductive": {"photos": seen, "of": 6, "with_names": 0}} for seen in (2, 0)]
+    done = {run.title: Done(run.title, run, said) for run, said in zip(runs_of, [*told, {}], strict=True)}
+    (sentence,) = conducting.seen_before({**done, "own": Done("own", None, {"transductive": {"photos": 3}})})
+    assert sentence.endswith(f"others of their kind only: “Saw” ({runs_of[0].id}) from 2 of 6.")
+    assert conducting.seen_before({"Old": done["Old"]}) == []
+
+
 def test_what_is_missing_takes_along_all_that_builds_on_it() -> None:
     further = Step("further", "embed", {"model": "@after"})
     assert set(conducting.left_out([PRETRAIN, BORROWED, AFTER_IT, further])) == {"borrowed", "after", "further"}

@@ -34,7 +34,8 @@ from facessl.dataset import FaceDataset
 from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
 from facessl.errors import ModelError, RunError, Stopped
-from facessl.finetuning import finetune, labelled_share
+from facessl.finetuning import finetune
+from facessl.learnt import labelled_share
 from facessl.losses import nt_xent
 from facessl.methods import Method
 from facessl.pretraining import pretrain

@@ -4,6 +4,9 @@ On flattened pixels with ten clusters it is the pretext task of "Face classifica
 the published student project. On the network's own features, grouped anew every few epochs, it is DeepCluster: its
 last layer then begins afresh, as the clusters have other numbers, and small clusters count as much as large ones, or
 one cluster would soon hold everybody.
+
+What differs from the paper: groups are made every few epochs and not after each, ten of them and not 10,000 as long as
+nobody asks for more, and the optimiser keeps its moments of the last layer when that begins afresh.
 """
 
 import math
@@ -54,14 +57,16 @@ def build(backbone: "nn.Module", options: Options, people: int) -> Method:
 
     def loss(outputs: "Sequence[Tensor]", labels: "Tensor") -> "Tensor":
         (logits,) = outputs  # (N, clusters)
-        return F.cross_entropy(logits.float(), labels, weight=cast("Tensor", balance.weight))
+        weight = cast("Tensor", balance.weight)
+        # Torch's own mean would divide by the batch's sum of weights: parts of a batch would not add up to the whole.
+        return F.cross_entropy(logits.float(), labels, weight=weight, reduction="none").mean()
 
     def relabel(material: Material) -> np.ndarray:
         found = _grouped(_pixels(material) if by_pixels else _whitened(material), options.clusters, material)
         if not by_pixels:
             _begin_afresh(classifier, material)
             counts = np.bincount(found, minlength=options.clusters)
-            even = len(found) / (options.clusters * np.maximum(counts, 1))
+            even = len(found) / (np.count_nonzero(counts) * np.maximum(counts, 1))  # 1 on average over the faces
             cast("Tensor", balance.weight).copy_(torch.from_numpy(even))
         return found
 

@@ -1,16 +1,13 @@
 """Pairs drawn from a set's own test part."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from facessl.dataset import FaceDataset
+from facessl.dataset import FaceDataset, identities
 from facessl.errors import DatasetError
 from facessl.pairs._protocol import Protocol
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _FOLDS = 10  # as LFW has
 _PHOTO_FOLDS = 3  # where folds share people: within a fold the pairs go with the square of its photos
@@ -73,14 +70,8 @@ def draw(dataset: FaceDataset, per_fold: int, seed: int) -> Protocol:
             f"The test part has {people} people, too few for folds without common people: folds share people but no "
             "photo, so the figures are of these people and not of others."
         )
-    photos = frozenset(_identities(dataset.crops.iloc[np.unique(faces)]))
-    return Protocol(faces, same, number, labels[indices], photos, _identities, told, notes)
-
-
-def _identities(rows: "pd.DataFrame") -> list[str]:
-    """Return what a photo goes by in every set it is in: folder, file, and what the picture looks like."""
-    tails = ("/".join(path.split("/")[-2:]) for path in rows["path"])
-    return [f"{tail} {looks}" for tail, looks in zip(tails, rows["hash"], strict=True)]
+    photos = frozenset(identities(dataset.crops.iloc[np.unique(faces)]))
+    return Protocol(faces, same, number, labels[indices], photos, identities, told, notes)
 
 
 def _parts(labels: np.ndarray, rng: np.random.Generator) -> tuple[list[np.ndarray], str]:

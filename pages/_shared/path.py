@@ -8,6 +8,7 @@ from facessl.dataset import FaceDataset
 from facessl.run import Run
 from facessl.states import ACTIVE, Status
 from facessl.studio import Studio
+from pages._shared.results import named_before
 from pages._shared.words import count, percent
 
 # The page that shows a run of this kind.
@@ -112,6 +113,7 @@ def result_figure(kind: str, result: dict[str, Any]) -> str:
         return f"k-NN {percent(metrics['knn_accuracy'])} on val"
     if kind == "finetune" and metrics.get("top1") is not None:
         how = "frozen" if result.get("mode") == "frozen" else "fine-tuned"
+        how += f", {named}" if (named := named_before(metrics)) else ""
         return f"top-1 {percent(metrics['top1'])} on test, {how}"
     if kind == "embed":
         return f"{result['dataset']} is mapped" if "dataset" in result else ""

@@ -26,11 +26,21 @@ class Score:
     labels: float | None  # share of the train labels that were used; None where no name was needed
     run: str  # id of the run it was measured in
     macro_f1: float | None = None  # 0..1, every person counted alike; None where it was not measured
+    learnt_from: int = 0  # photos of the split that the network had learnt from, without their names or with them
 
 
 def trained_how(recipe: dict[str, Any]) -> str:
     """Return in words whether a fine-tune run trained the network or only the layer on top."""
     return "frozen" if recipe["mode"] == "frozen" else "fine-tuned"
+
+
+def named_before(metrics: dict[str, Any]) -> str:
+    """Return "learnt from names before", with their number, of a network that was; "" of others and of old results."""
+    if not metrics.get("names_before"):
+        return ""
+    photos = metrics.get("photos_named_before")  # 0 where their set is gone
+    number = f" ({count(photos, 'photo')})" if photos else ""
+    return f"learnt from names before{number}"
 
 
 def test_score(run: Run, name: str = "") -> Score | None:
@@ -39,9 +49,11 @@ def test_score(run: Run, name: str = "") -> Score | None:
     if result is None:
         return None
     found, recipe = result["metrics"], run.config["recipe"]
+    how = ", ".join(part for part in (trained_how(recipe), named_before(found)) if part)
     return Score(
-        name or run.title, trained_how(recipe), "top-1", "test", int(found["photos"]), found["top1"],
+        name or run.title, how, "top-1", "test", int(found["photos"]), found["top1"],
         *found["top1_interval"], recipe["label_fraction"], run.id, found.get("macro_f1"),
+        (result.get("transductive") or {}).get("photos", 0),
     )  # fmt: skip
 
 
@@ -57,9 +69,10 @@ def val_scores(run: Run) -> list[Score]:
         return Score(name, how, "k-NN", "val", photos, share, low, high, None, run.id)
 
     named = methods.needs_names(run.config["recipe"]["method"])
-    scores = [score(run.title, "frozen, learnt from names" if named else "frozen", found["knn_accuracy"])]
-    names = PLAIN_KNN | {"knn_untrained": f"Untrained {network_of(run)}"}
-    scores += [score(name, "plain method", found[key]) for key, name in names.items() if found.get(key) is not None]
+    names = "learnt from names" if named else named_before(found)
+    scores = [score(run.title, f"frozen, {names}" if names else "frozen", found["knn_accuracy"])]
+    titles = PLAIN_KNN | {"knn_untrained": f"Untrained {network_of(run)}"}
+    scores += [score(name, "plain method", found[key]) for key, name in titles.items() if found.get(key) is not None]
     return scores
 
 

@@ -1,5 +1,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from facessl.recipes import build
 from facessl.run import Run
 from facessl.stopping import BestEpoch
 from facessl.studio import Studio
+from pages._shared import results
+from pages._shared.compare import board
+from pages._shared.finetune import result
 from pages._shared.finetune.curves import twin_from_nothing
 from pages._shared.finetune.looked import overlaid
 from pages._shared.finetune.start import BY_HAND, MATTERS, groups
@@ -211,6 +215,23 @@ def test_the_report_is_a_table_of_numbers_whose_row_shows_photos(empty_workspace
     app.run()
     assert not app.exception
     assert captions(app) == ["Person 0\nrightly named\n90 %"] * 2
+
+
+def test_what_the_network_had_seen_before_is_said_beside_what_it_reached(empty_workspace: Path) -> None:
+    """Results that do not know it say nothing of it."""
+    tiny_set(empty_workspace)
+    run = finetuned(empty_workspace, "Knows more", right=4, mode="frozen", label_fraction=0.1)
+    before = run.result() or {}
+    assert "before" not in result.in_words(before, run.config["recipe"])
+    told = {"transductive": {"photos": 2, "of": 6, "with_names": 0}, "notes": ["Transductive: 2 of the 6."]}
+    named = {"names_before": True, "photos_named_before": 48}
+    write_json(run.path / "result.json", {**before, **told, "metrics": {**before["metrics"], **named}})
+    assert "2 of the 6" in result.in_words(run.result() or {}, run.config["recipe"])
+    score = results.test_score(run)
+    assert score is not None
+    assert (score.how, score.learnt_from) == ("frozen, learnt from names before (48 photos)", 2)
+    assert board.seen_before([score]).endswith("*Knows more* from 2 of 6.")
+    assert board.seen_before([replace(score, learnt_from=0)]) == ""
 
 
 @pytest.mark.parametrize("early", [True, False])

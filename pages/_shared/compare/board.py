@@ -34,6 +34,8 @@ def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
         who_wins(networks, dataset)
         st.subheader("Naming faces, on the test split", anchor=False)
         table(classified, "top-1")
+        if seen := seen_before(networks):
+            st.caption(f":material/info: {seen}")
     if recognised:
         if not networks:
             who_recognises(recognised)
@@ -64,8 +66,16 @@ def who_wins(networks: Sequence[Score], dataset: str) -> None:
         f"named rightly ({percent(best.share)}, 95 % interval {percent(best.low, 0)} to {percent(best.high, 0)}, "
         f"{best.how}, {of_labels(best)})."
     )
-    text = " ".join(part for part in (first, found.said, against_next(ranked), of_many(ranked)) if part)
-    verdict_box(found, text)
+    parts = (first, seen_before([best]), found.said, against_next(ranked), of_many(ranked))
+    verdict_box(found, " ".join(part for part in parts if part))
+
+
+def seen_before(scores: Sequence[Score]) -> str:
+    """Return in a sentence which networks had learnt from photos that they were judged on; "" where none had."""
+    seen = [f"*{plain(s.name)}* from {s.learnt_from:,} of {s.photos:,}" for s in scores if s.learnt_from]
+    if not seen:
+        return ""
+    return f"Learnt from test photos before, so to be compared with others of their kind only: {', '.join(seen)}."
 
 
 def against_next(ranked: Sequence[Score]) -> str:

@@ -111,7 +111,8 @@ def in_words(rows: Rows, laid: Rows, called: str, val_photos: int) -> str:
     counted = f" ({round(last['val_top1'] * val_photos):,} of {count(val_photos, 'photo')})" if val_photos else ""
     said += f", {percent(last['val_top1'])} on validation photos that it never learnt from{counted}."
     if best["val_top1"] > last["val_top1"]:
-        said += f" Its best was {percent(best['val_top1'])} after epoch {best['epoch']}."
+        when = f"after epoch {best['epoch']}" if best["epoch"] else "as the linear probe that it began as"
+        said += f" Its best was {percent(best['val_top1'])} {when}."
     there = [row for row in laid if row["epoch"] <= last["epoch"] and row.get("val_top1") is not None]
     if there:
         said += f" The run {called} had {percent(there[-1]['val_top1'])} after epoch {there[-1]['epoch']}."

@@ -44,16 +44,17 @@ def show_figures(run: Run) -> None:
 
 
 def in_words(result: dict[str, Any], recipe: dict[str, Any]) -> str:
-    """Return what was measured, on what, and how the network was trained, in two sentences."""
+    """Return what was measured, on what, how the network was trained, and what it had seen before, in sentences."""
     found = result["metrics"]
     right, photos = round(found["top1"] * found["photos"]), found["photos"]
     share = recipe["label_fraction"]
     labels = "all train labels" if share >= 1 else f"{percent(share, 0)} of the train labels"
     learnt = f" ({count(found['train_photos'], 'photo')})" if "train_photos" in found else ""
-    return (
+    said = (
         f"**{right:,} of {photos:,}** faces of the `test` split got the right name first. "
         f"The network was **{_HOW[results.trained_how(recipe)]}**, on {labels}{learnt}."
     )
+    return " ".join([said, *(plain(note) for note in result.get("notes", []))])
 
 
 def plain_methods(network: results.Score, run: Run) -> None:
