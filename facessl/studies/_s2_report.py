@@ -112,9 +112,14 @@ def cluster_table(done: Mapping[str, Done]) -> list[Table]:
     ]  # fmt: skip
     note = (
         f"{found['clusters']} groups that K-means makes of the pixels of {found['faces']:,} unlabelled and train "
-        f"faces; compared on the {found['named']:,} whose photos came with a name (all of them, if none did). ARI and "
-        "AMI are 0 by chance, NMI is not: many people with few photos raise it. The 95 % interval of AMI is of drawing "
-        "half of the faces again and again."
+        f"faces; compared on the {found['named']:,} whose photos came with a name (all of them, if none did). AMI "
+        "decides: 0 by chance, and 1 where the finer of the two only divides up the coarser (all photos of a person "
+        "are in one group; a group is all dark, all middling or all bright), which few groups can reach with many "
+        "people as with three thirds of brightness. NMI and ARI stand beside, but cannot be compared so: they are 1 "
+        "only where both are the same grouping, and NMI is not 0 by chance: many people with few photos raise it. "
+        "Light is the mean grey of the very pixels that are grouped: skin, hair and background count as light too, and "
+        "groups of pixels cannot but know something of their mean. The 95 % interval of AMI is of drawing half of the "
+        "faces again and again."
     )
     return [Table(title="Do pixel clusters find people, or light?", note=note, columns=columns, rows=rows)]
 
@@ -242,8 +247,8 @@ def _light(done: Mapping[str, Done]) -> list[str]:
         verdict = f"K-means on pixels finds {'light more than people' if gap[0] > 0 else 'people more than light'}"
     beyond = "" if gap is None else f", light's being larger by {gap[0]:z.2f} to {gap[1]:z.2f}"
     return [
-        f"{verdict}: beyond chance its groups agree with people by AMI {people['ami']:z.2f} "
-        f"({_ends(people.get('ami_interval'))}), with brightness by {light['ami']:z.2f} "
+        f"{verdict}: of the most that so many groups can know, beyond chance, they know {people['ami']:z.2f} of people "
+        f"(AMI; {_ends(people.get('ami_interval'))}) and {light['ami']:z.2f} of the mean brightness of these pixels "
         f"({_ends(light.get('ami_interval'))}){beyond}; NMI is {people['nmi']:z.2f} (shuffled "
         f"{people['nmi_by_chance']:z.2f}) and {light['nmi']:z.2f} (shuffled {light['nmi_by_chance']:z.2f})."
     ]

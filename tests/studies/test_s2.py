@@ -1,10 +1,12 @@
 """S2: ratios and censoring on hand-made curves, light against people, and a study whole."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_mutual_info_score
 
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError
@@ -133,6 +135,39 @@ def test_groups_of_light_agree_with_light_and_not_with_people() -> None:
     pairs, expected = 12 * 45, 3 * 780 * 4 * 435 / 7140  # pairs together in both, and as many as chance would put there
     assert crossed["ari"] == pytest.approx((pairs - expected) / ((3 * 780 + 4 * 435) / 2 - expected))
     assert _clusters.terciles(np.arange(9.0)).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_few_groups_can_know_many_people_as_wholly_as_three_shades() -> None:
+    """A thousand people, each wholly in one of ten groups; and ten groups, each of one shade."""
+    people = np.repeat(np.arange(1000), 3)
+    groups = people % 10
+    assert _clusters.ami(groups, people) == pytest.approx(1)
+    assert _clusters.ami(groups, groups * 3 // 10) == pytest.approx(1)
+    shuffled = np.random.default_rng(0).permutation(groups)
+    assert _clusters.ami(shuffled, people) == pytest.approx(0, abs=0.05)
+    # By the mean of both entropies, as is usual, the first would be a third at most, the second two thirds.
+    assert adjusted_mutual_info_score(people, groups) < 0.35
+    assert adjusted_mutual_info_score(groups * 3 // 10, groups) > 0.6
+
+
+def test_agreement_is_shared_information_less_that_of_shuffled_groups_of_the_most_there_could_be() -> None:
+    rng = np.random.default_rng(2)
+    people = np.repeat(np.arange(60), 4)
+    groups = np.where(rng.random(240) < 0.6, people % 5, rng.integers(5, size=240))
+
+    def shared(one: np.ndarray, other: np.ndarray) -> float:
+        """Mutual information, cell by cell of their table."""
+        total = 0.0
+        for i in set(one.tolist()):
+            for j in set(other.tolist()):
+                if both := np.mean((one == i) & (other == j)):
+                    total += both * math.log(both / (np.mean(one == i) * np.mean(other == j)))
+        return total
+
+    by_chance = np.mean([shared(rng.permutation(groups), people) for _ in range(60)])
+    most = min(shared(one, one) for one in (groups, people))  # with itself: its entropy
+    expected = (shared(groups, people) - by_chance) / (most - by_chance)
+    assert 0.2 < expected < 0.8 and _clusters.ami(groups, people) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.fixture(scope="module")
