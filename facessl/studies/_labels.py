@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from facessl import studying
-from facessl.studies import _crossings
+from facessl.studies import _crossings, _plain
 from facessl.studies._seeds import Estimate, estimate
 from facessl.studies._starts import Start
 from facessl.studying import Chart, Done, Report, Table
@@ -44,7 +43,7 @@ def report(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> 
     if not there:
         return Report(sentences=["No fine-tuning is done yet."])
     tops = {line: {share: _tops(runs) for share, runs in curve.items()} for line, curve in there.items()}
-    plain = _plain(there)
+    plain = _plain_curves(there)
     note = _note(there, same=same, pretrained_once=pretrained_once)
     sentences = [*_crossings.named(there, list(reached)), *_crossings.beside_plain(tops, plain)]
     chart = Chart(
@@ -94,7 +93,7 @@ def _network_rows(reached: Curves) -> list[dict[str, Any]]:
             "labels, %": share,
             "named photos": _named_photos(runs),
             "model": line.name,
-            **{f"top-{k}": _cell(_tops(runs, k), line.how) for k in (1, 3, 5)},
+            **{f"top-{k}": top.cell(line.how) if (top := _tops(runs, k)) else None for k in (1, 3, 5)},
             "macro-F1": _mean([done.result["metrics"]["macro_f1"] for done in runs.values()]),
             "seeds": len(runs),
         }
@@ -103,24 +102,17 @@ def _network_rows(reached: Curves) -> list[dict[str, Any]]:
 
 
 def _plain_rows(reached: Curves) -> list[dict[str, Any]]:
-    rows = []
-    for share, runs in _one_a_seed(reached).items():
-        for name, scores in _scores(runs).items():
-            top = estimate([score["top1"] for score in scores], scores[0]["photos"])
-            rows.append({
-                "labels, %": share, "named photos": _named_photos(runs), "model": name,
-                "top-1": _cell(top, "plain method"), "macro-F1": _mean([score["macro_f1"] for score in scores]),
-                "seeds": len(scores),
-            })  # fmt: skip
-    return rows
+    return [
+        {"labels, %": share, "named photos": _named_photos(runs), **row}
+        for share, runs in _one_a_seed(reached).items() for row in _plain.rows(runs)
+    ]  # fmt: skip
 
 
-def _plain(reached: Curves) -> dict[str, dict[float, Estimate | None]]:
+def _plain_curves(reached: Curves) -> dict[str, dict[float, Estimate | None]]:
     """Return the curves of the plain methods."""
     found: dict[str, dict[float, Estimate | None]] = {}
     for share, runs in _one_a_seed(reached).items():
-        for name, scores in _scores(runs).items():
-            top = estimate([score["top1"] for score in scores], scores[0]["photos"])
+        for name, top in _plain.tops(runs).items():
             found.setdefault(name, {})[share] = top
     return found
 
@@ -135,22 +127,8 @@ def _one_a_seed(reached: Curves) -> dict[float, dict[int, Done]]:
     return dict(sorted(found.items()))
 
 
-def _scores(runs: Mapping[int, Done]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for done in runs.values():
-        for score in done.result["baselines"]:
-            found.setdefault(score["name"], []).append(score)
-    return found
-
-
 def _named_photos(runs: Mapping[int, Done]) -> int:
     return int(next(iter(runs.values())).result["metrics"]["train_photos"])
-
-
-def _cell(top: Estimate | None, how: str) -> dict[str, Any] | None:
-    if top is None:
-        return None
-    return studying.accuracy(top.mean, (top.low, top.high), photos=top.photos, split="test", how=f"{how}, {top.basis}")
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,20 +4,10 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from facessl import studying
-from facessl.studies._cells import (
-    FINE_TUNED,
-    Row,
-    accuracy,
-    curve,
-    percent,
-    plain_rows,
-    reached,
-    said,
-    test_row,
-)
+from facessl.studies import _plain
+from facessl.studies._cells import FINE_TUNED, FROZEN, Row, accuracy, curve, percent, said
 from facessl.studies._epochs import Race, Ratio, over_seeds, race
-from facessl.studies._seeds import Estimate, estimate, told_apart
+from facessl.studies._seeds import estimate, told_apart
 from facessl.studying import Chart, Done, Table
 
 _WAYS = {"pretrained": "TinyVGG, pseudo-labels first", "nothing": "TinyVGG from nothing"}
@@ -25,6 +15,7 @@ _TRANSFER = {
     "transfer-frozen": "EfficientNet, ImageNet weights as they are (S2's transfer)",
     "transfer-tuned": "EfficientNet, ImageNet weights, fine-tuned",
 }
+_TRAINED_FOR = 224  # pixels a side: Tan and Le 2019, table 1
 
 
 def races(done: Mapping[str, Done]) -> dict[int, Race]:
@@ -64,37 +55,39 @@ def race_table(done: Mapping[str, Done]) -> list[Table]:
 
 def on_test(done: Mapping[str, Done]) -> list[Table]:
     """Return what each way reaches on test, beside the plain rows; none before the first is done."""
-    rows = [row for way, name in _WAYS.items() if (row := _over_seeds(name, _of(done, way)))]
-    rows += [test_row(name, done[key]) for key, name in _TRANSFER.items() if key in done]
-    if not rows:
+    ways = {way: runs for way in (*_WAYS, *_TRANSFER) if (runs := _by_seed(done, way))}
+    if not ways:
         return []
-    first = next(one for way in (*_WAYS, *_TRANSFER) for one in ([done[way]] if way in done else _of(done, way)))
+    one_a_seed: dict[int, Done] = {}
+    for runs in ways.values():
+        one_a_seed = {**runs, **one_a_seed}
     note = (
-        "On test, once per run, at its end. TinyVGG: the mean over seeds, with a 95 % interval of seeds (Student's t) "
-        "and test photos (Wilson's) together; of one seed, and of the others, Wilson's."
+        "On test, once per run, at its end. Of each way, and of each plain method by the same names, the mean over "
+        "seeds, with a 95 % interval of seeds (Student's t) and test photos (Wilson's) together; of one seed Wilson's. "
+        "EfficientNet begins as a linear layer fitted on its embedding; TinyVGG, as S2 had it, with a last layer by "
+        "chance."
     )
-    return [Table(title="What each way reaches", note=note, columns=["model", "top-1", "top-3", "top-5", "macro-F1"],
-                  rows=[*rows, *plain_rows(first)])]  # fmt: skip
+    columns = ["model", "top-1", "top-3", "top-5", "macro-F1", "pixels a side", "seeds"]
+    rows = [_over_seeds(name, ways[way]) for way, name in (_WAYS | _TRANSFER).items() if way in ways]
+    return [Table(title="What each way reaches", note=note, columns=columns,
+                  rows=[*rows, *_plain.rows(dict(sorted(one_a_seed.items())))])]  # fmt: skip
 
 
-def _over_seeds(name: str, runs: Sequence[Done]) -> Row | None:
-    """Return the row of several seeds of one way."""
-    if not runs:
-        return None
-    if len(runs) == 1:
-        return test_row(name, runs[0])
-    row: Row = {"model": name, "macro-F1": fmean(one.result["metrics"]["macro_f1"] for one in runs)}
-    photos = runs[0].result["metrics"]["photos"]
+def _over_seeds(name: str, runs: Mapping[int, Done]) -> Row:
+    """Return the row of one way."""
+    figures = [one.result["metrics"] for one in runs.values()]
+    how = FROZEN if figures[0]["frozen"] else FINE_TUNED
+    row: Row = {"model": name, "macro-F1": fmean(each["macro_f1"] for each in figures), "seeds": len(runs),
+                "pixels a side": _side(runs)}  # fmt: skip
     for k in (1, 3, 5):
-        shares = [one.result["metrics"][f"top{k}"] for one in runs]
+        shares = [each[f"top{k}"] for each in figures]
         if None not in shares:
-            row[f"top-{k}"] = _cell(estimate(shares, photos))
+            row[f"top-{k}"] = estimate(shares, figures[0]["photos"]).cell(how)
     return row
 
 
-def _cell(found: Estimate) -> dict[str, Any]:
-    how = f"{FINE_TUNED}, {found.basis}"
-    return studying.accuracy(found.mean, (found.low, found.high), photos=found.photos, split="test", how=how)
+def _side(runs: Mapping[int, Done]) -> int:
+    return int(_recipe(next(iter(runs.values())))["image_size"])
 
 
 def cluster_table(done: Mapping[str, Done]) -> list[Table]:
@@ -130,8 +123,7 @@ def _ends(interval: Sequence[float] | None) -> str:
 
 def charts(done: Mapping[str, Done]) -> list[Chart]:
     """Return accuracy and loss on val of every way on one chart; bands are the range over seeds."""
-    groups = {name: _of(done, way) for way, name in _WAYS.items()}
-    groups |= {name: [done[key]] for key, name in _TRANSFER.items() if key in done}
+    groups = {name: _by_seed(done, way).values() for way, name in (_WAYS | _TRANSFER).items()}
     lines = []
     for field, what in (("val_top1", "accuracy"), ("val_loss", "loss")):
         for name, runs in groups.items():
@@ -211,28 +203,31 @@ def _similar(done: Mapping[str, Done]) -> list[str]:
     ways = {way: _by_seed(done, way) for way in ("pretrained", "nothing")}
     if not all(ways.values()):
         return []
-    first, second = (_cell(_top1(runs)) for runs in ways.values())
+    first, second = (_cell(runs) for runs in ways.values())
     verdict = told_apart(ways["pretrained"], ways["nothing"])
     return [f"“Similar accuracy”: {said(first)} with pseudo-labels first, {said(second)} from nothing, of "
             f"{first['photos']:,} test photos: the first is {verdict}."]  # fmt: skip
 
 
 def _transfer(done: Mapping[str, Done]) -> list[str]:
-    """Return what transfer reaches, and how that compares with TinyVGG of the same seed."""
-    cells = {key: cell for key in _TRANSFER if key in done and (cell := reached(done[key])) is not None}
-    nothing = {0: done["nothing-0"]} if "nothing-0" in done else {}
-    if len(cells) < len(_TRANSFER) or not nothing:
+    """Return what transfer reaches, and how that compares with TinyVGG of the same seeds."""
+    nothing, ways = _by_seed(done, "nothing"), {way: _by_seed(done, way) for way in _TRANSFER}
+    if not nothing or not all(ways.values()):
         return []
     frozen, tuned = (
-        f"{said(cells[key])} {how} ({told_apart({0: done[key]}, nothing)})"
-        for key, how in (
+        f"{said(_cell(ways[way]))} {how} ({told_apart(ways[way], nothing)})"
+        for way, how in (
             ("transfer-frozen", "with its ImageNet weights left as they are, which is what S2 called transfer"),
             ("transfer-tuned", "fine-tuned"),
         )
     )
+    side = _side(ways["transfer-tuned"])
+    small = (
+        f" EfficientNet was trained for {_TRAINED_FOR} pixels, so {side} hold it back." if side < _TRAINED_FOR else ""
+    )
     return [
-        f"“Transfer did poorly”: beside TinyVGG from nothing, {said(_cell(_top1(nothing)))} of the same test photos, "
-        f"EfficientNet reaches {frozen}, and {tuned}."
+        f"“Transfer did poorly”: beside TinyVGG from nothing at {_side(nothing)} pixels a side, {said(_cell(nothing))} "
+        f"of the same test photos, EfficientNet at {side} reaches {frozen}, and {tuned}.{small}"
     ]
 
 
@@ -254,17 +249,13 @@ def _light(done: Mapping[str, Done]) -> list[str]:
     ]
 
 
-def _top1(runs: Mapping[int, Done]) -> Estimate:
+def _cell(runs: Mapping[int, Done]) -> dict[str, Any]:
     figures = [one.result["metrics"] for one in runs.values()]
-    return estimate([each["top1"] for each in figures], figures[0]["photos"])
+    return estimate([each["top1"] for each in figures], figures[0]["photos"]).cell("")
 
 
 def _by_seed(done: Mapping[str, Done], way: str) -> dict[int, Done]:
     return {number: done[f"{way}-{number}"] for number in _seeds(done, way)}
-
-
-def _of(done: Mapping[str, Done], way: str) -> list[Done]:
-    return [done[f"{way}-{number}"] for number in _seeds(done, way)]
 
 
 def _seeds(done: Mapping[str, Done], way: str) -> list[int]:

@@ -25,9 +25,16 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seeds: int = Field(5, ge=1, le=100, description="How often TinyVGG learns each way; an interval needs five.")
+    seeds: int = Field(5, ge=1, le=100, description="How often each network learns each way; an interval needs five.")
     clusters: int = Field(10, ge=2, le=1000, description="Groups that K-means makes of the pixels; S2 took 10.")
     image_size: int = Field(64, ge=32, le=512, description="Side of a picture in pixels; TinyVGG was made for 64.")
+    transfer_size: int = Field(
+        224,
+        ge=32,
+        le=512,
+        description="The same for EfficientNet, which was trained for 224. An epoch then takes about 12 times as long "
+        "as with 64 pixels, and all of them are done once a seed: hours to days on a CPU, so lower it there.",
+    )
     pretext_epochs: int = Field(20, ge=1, le=10_000, description="Epochs of learning the pseudo-labels.")
     epochs: int = Field(30, ge=1, le=10_000, description="Epochs of learning names, with and without a pretext.")
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
@@ -39,7 +46,7 @@ class Options(BaseModel):
 
 
 def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:
-    """Return K-means against people, TinyVGG with and without a pretext for each seed, and EfficientNet's transfer.
+    """Return K-means against people, TinyVGG with and without a pretext, and EfficientNet's transfer, for each seed.
 
     Raises:
         DatasetError: There is nobody to tell apart.
@@ -68,13 +75,16 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
             Step(f"nothing-{number}", "finetune", {**named, **tiny, **seed, **replaced, "init": "scratch"}),
         ]
     missing = missing_weights("efficientnet_b0", workspace)
-    transfer = {**shared, "backbone": "efficientnet_b0", "init": "imagenet", "seed": options.seed,
+    transfer = {**shared, "backbone": "efficientnet_b0", "init": "imagenet", "image_size": options.transfer_size,
                 "label_fraction": options.label_fraction}  # fmt: skip
-    return [
-        *found,
-        Step("transfer-frozen", "finetune", {**transfer, "mode": "frozen"}, missing),
-        Step("transfer-tuned", "finetune", {**transfer, "mode": "finetune", "epochs": options.epochs}, missing),
-    ]
+    for number in range(options.seeds):
+        seed = {"seed": options.seed + number}
+        tuned = {"mode": "finetune", "epochs": options.epochs}
+        found += [
+            Step(f"transfer-frozen-{number}", "finetune", {**transfer, **seed, "mode": "frozen"}, missing),
+            Step(f"transfer-tuned-{number}", "finetune", {**transfer, **seed, **tuned}, missing),
+        ]
+    return found
 
 
 def inside(

@@ -5,15 +5,20 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 
+from facessl import files
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError
+from facessl.run import Run
 from facessl.studies import _clusters, _epochs, _s2_report, s2
 from facessl.studies._epochs import Race, over_seeds, race
+from facessl.studies._seeds import estimate
 from facessl.studying import Done
 from tests.studies.taking import take
+from tests.tiny import make_set
 
 TINY = s2.Options(seeds=2, clusters=3, image_size=32, pretext_epochs=1, epochs=2, batch_size=16, threads=1)
 
@@ -222,8 +227,66 @@ def test_an_answer_is_there_before_anything_is_done(prepared_home: Path) -> None
 
 def test_frozen_transfer_is_s2s_and_waits_for_its_weights(prepared_home: Path, tmp_path: Path) -> None:
     steps = {step.key: step for step in s2.steps(open_dataset(prepared_home, "demo"), s2.Options(), tmp_path)}
-    assert steps["transfer-frozen"].settings["mode"] == "frozen" and steps["transfer-frozen"].missing
+    assert steps["transfer-frozen-0"].settings["mode"] == "frozen" and steps["transfer-frozen-0"].missing
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "efficientnet_b0_rwightman-7f5810bc.pth").touch()
     assert not any(step.missing for step in s2.steps(open_dataset(prepared_home, "demo"), s2.Options(), tmp_path))
     assert sum(key.startswith("pretext-") for key in steps) == 5 and _epochs.CONFIDENCE == 0.95
+
+
+def test_transfer_sees_what_it_was_trained_for_with_every_seed_of_the_study(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    dataset, options = open_dataset(tmp_path, "tiny"), s2.Options(seeds=3, seed=7)
+    for way in ("transfer-frozen", "transfer-tuned"):
+        settings = [step.settings for step in s2.steps(dataset, options, tmp_path) if step.key.startswith(way)]
+        assert [(one["seed"], one["image_size"]) for one in settings] == [(7, 224), (8, 224), (9, 224)]
+    small = s2.steps(dataset, options.model_copy(update={"transfer_size": 96}), tmp_path)
+    assert {step.settings["image_size"] for step in small if step.kind != "inside"} == {64, 96}
+
+
+def judged(folder: Path, top1: float, side: int, plain: float, *, frozen: bool = False) -> Done:
+    """Return a fine-tuning of twenty test photos, at so many pixels, beside one plain method."""
+    folder.mkdir(parents=True)
+    files.write_json(folder / "config.json", {"kind": "finetune", "recipe": {"image_size": side, "seed": 0}})
+    right = [place < round(20 * top1) for place in range(20)]
+    table = {"face": range(20), "label": 0, "predicted": [0 if one else 1 for one in right]}
+    pd.DataFrame(table).to_parquet(folder / "predictions.parquet")
+    metrics = {"top1": top1, "top3": None, "top5": None, "macro_f1": top1 / 2, "photos": 20, "frozen": frozen}
+    score = {"name": "PCA + LDA", "top1": plain, "low": 0.0, "high": 1.0, "photos": 20, "macro_f1": plain / 2}
+    return Done("", Run(folder), {"metrics": metrics, "baselines": [score]})
+
+
+@pytest.fixture
+def three_ways(tmp_path: Path) -> dict[str, Done]:
+    """TinyVGG from nothing and EfficientNet, of two seeds each, whose plain methods knew other names."""
+    done = {}
+    for seed in (0, 1):
+        for way, top1, side in (("nothing", 0.5, 64), ("transfer-frozen", 0.6, 160), ("transfer-tuned", 0.95, 160)):
+            key = f"{way}-{seed}"
+            frozen = way == "transfer-frozen"
+            done[key] = judged(tmp_path / key, top1 + seed / 20, side, 0.2 + seed / 5, frozen=frozen)
+    return done
+
+
+def test_transfer_is_judged_with_its_size_and_its_seeds(three_ways: dict[str, Done]) -> None:
+    (said,) = _s2_report._transfer(three_ways)
+    assert "TinyVGG from nothing at 64 pixels a side, 52.5 %" in said and "EfficientNet at 160 reaches 62.5 %" in said
+    assert "97.5 %" in said and said.count("2 seeds each") == 2
+    assert said.endswith("EfficientNet was trained for 224 pixels, so 160 hold it back.")
+    for done in three_ways.values():
+        assert done.run is not None
+        content = files.read_json(done.run.path / "config.json")
+        files.write_json(done.run.path / "config.json", {**content, "recipe": {"image_size": 224, "seed": 0}})
+    assert "hold it back" not in _s2_report._transfer(three_ways)[0]
+
+
+def test_plain_rows_beside_means_over_seeds_are_means_over_seeds(three_ways: dict[str, Done]) -> None:
+    (table,) = _s2_report.on_test(three_ways)
+    rows = {row["model"]: row for row in table.rows}
+    assert (rows["PCA + LDA"]["top-1"]["share"], rows["PCA + LDA"]["macro-F1"]) == pytest.approx((0.3, 0.15))
+    expected = estimate([0.2, 0.4], 20)
+    assert (rows["PCA + LDA"]["top-1"]["low"], rows["PCA + LDA"]["top-1"]["high"]) == (expected.low, expected.high)
+    assert [(row["seeds"], row.get("pixels a side")) for row in table.rows] == [(2, 64), (2, 160), (2, 160), (2, None)]
+    assert [row["top-1"]["how"].partition(",")[0] for row in table.rows] == [
+        "fine-tuned", "frozen", "fine-tuned", "plain method"
+    ]  # fmt: skip
