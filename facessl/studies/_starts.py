@@ -7,7 +7,6 @@ from typing import Any, Literal
 from facessl import methods, registry, runs
 from facessl.errors import RecipeError, RunError
 from facessl.run import Run
-from facessl.studies._cells import missing_weights
 
 
 @dataclass(frozen=True)
@@ -18,6 +17,10 @@ class Start:
     kind: Literal["nothing", "imagenet", "method", "run"]
     title: str
     missing: str = ""  # why it cannot be had here, and what to do
+
+    def weights(self, backbone: str) -> str:
+        """Return the backbone where the start is its ImageNet weights, for a step; else nothing."""
+        return backbone if self.kind == "imagenet" else ""
 
 
 ALL = "all"  # each method that learns without names
@@ -42,7 +45,7 @@ def _start(word: str, backbone: str, workspace: Path, *, nameless: bool) -> Star
     if word in ("nothing", "scratch"):
         return Start("nothing", "nothing", "nothing")
     if word == "imagenet":
-        return Start("imagenet", "imagenet", "ImageNet", _no_weights(backbone, workspace))
+        return Start("imagenet", "imagenet", "ImageNet", _no_weights(backbone))
     method = word.replace("-", "_")
     if method in registry.names("methods"):
         plugin = registry.load("methods", method)
@@ -79,8 +82,8 @@ def _learnt_from_names(run: Run, workspace: Path) -> Run | None:
     return _learnt_from_names(runs.find(workspace, init), workspace) if there else None
 
 
-def _no_weights(backbone: str, workspace: Path) -> str:
+def _no_weights(backbone: str) -> str:
     plugin = registry.load("backbones", backbone)
     if plugin.IMAGENET_FILE is None:
         return f"There are no ImageNet weights of {plugin.TITLE}; choose another backbone to start from them."
-    return missing_weights(backbone, workspace)
+    return ""  # they are here, or will be fetched

@@ -1,6 +1,7 @@
 """How many names are enough? Accuracy against the share of labels: from nothing, pre-trained, borrowed, plain."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +67,9 @@ class Options(BaseModel):
     @classmethod
     def _not_empty(cls, text: str) -> str:
         if not (words := _starts.words(text)):
-            raise ValueError("name a start or more, with commas between them: nothing, imagenet, simclr, a run's id")
+            raise ValueError(
+                "name a start or more, with commas between them: nothing, imagenet, simclr, a run's id"
+            )
         return ", ".join(words)
 
 
@@ -104,10 +107,15 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     return found
 
 
-def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
+def answer(
+    dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path, left_out: Mapping[str, str]
+) -> Report:
     """Return curves, crossing points and the plain rows beside, as far as the runs are done."""
-    starts = _starts.read(options.starts, options.backbone, workspace)
     shares = distinct_shares(dataset, options)
+    starts = [
+        replace(start, missing=left_out.get(_key(_lines([start], options)[0], shares[0], options.seed), ""))
+        for start in _starts.read(options.starts, options.backbone, workspace)
+    ]
     reached: dict[Line, dict[float, dict[int, Done]]] = {line: {} for line in _lines(starts, options)}
     for line, curve in reached.items():
         for share in shares:
@@ -158,8 +166,13 @@ def _fine_tuning(line: Line, share: float, seed: int, options: Options, more: di
         "epochs": round(whole * min(options.stretch, 100 / share)),
     }
     kind, word = line.start.kind, line.start.word
-    init = {"nothing": "scratch", "imagenet": "imagenet", "method": f"@{_pretraining(line.start, seed, options)}"}
+    init = {
+        "nothing": "scratch",
+        "imagenet": "imagenet",
+        "method": f"@{_pretraining(line.start, seed, options)}",
+    }
     settings["init"] = init.get(kind, word)
     if kind != "run":  # which brings its own
         settings |= {"backbone": options.backbone, "image_size": options.image_size}
-    return Step(_key(line, share, seed), "finetune", settings, line.start.missing)
+    missing, weights = line.start.missing, line.start.weights(options.backbone)
+    return Step(_key(line, share, seed), "finetune", settings, missing, weights)

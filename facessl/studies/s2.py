@@ -10,7 +10,6 @@ from facessl.dataset import FaceDataset
 from facessl.recipes import MAX_SEED, Device
 from facessl.run import Run
 from facessl.studies import _s2_report as report
-from facessl.studies._cells import missing_weights
 from facessl.studying import Done, Report, Step
 
 TITLE = "S2: pseudo-labels from pixel clusters, and whether they save half the epochs"
@@ -74,15 +73,15 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
             ),
             Step(f"nothing-{number}", "finetune", {**named, **tiny, **seed, **replaced, "init": "scratch"}),
         ]
-    missing = missing_weights("efficientnet_b0", workspace)
-    transfer = {**shared, "backbone": "efficientnet_b0", "init": "imagenet", "image_size": options.transfer_size,
+    backbone = "efficientnet_b0"
+    transfer = {**shared, "backbone": backbone, "init": "imagenet", "image_size": options.transfer_size,
                 "label_fraction": options.label_fraction}  # fmt: skip
     for number in range(options.seeds):
         seed = {"seed": options.seed + number}
         tuned = {"mode": "finetune", "epochs": options.epochs}
         found += [
-            Step(f"transfer-frozen-{number}", "finetune", {**transfer, **seed, "mode": "frozen"}, missing),
-            Step(f"transfer-tuned-{number}", "finetune", {**transfer, **seed, **tuned}, missing),
+            Step(f"transfer-frozen-{number}", "finetune", {**transfer, **seed, "mode": "frozen"}, weights=backbone),
+            Step(f"transfer-tuned-{number}", "finetune", {**transfer, **seed, **tuned}, weights=backbone),
         ]
     return found
 
@@ -97,12 +96,12 @@ def inside(
     return _clusters.compare(dataset, options.clusters, options.seed, run.check_stop)
 
 
-def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
+def answer(
+    dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path, left_out: Mapping[str, str]
+) -> Report:
     """Return whether the pretext halves the epochs, what each way reaches, and what K-means found; as far as done."""
-    missing = sorted({step.missing for step in steps(dataset, options, workspace) if step.missing})
     return Report(
         sentences=report.sentences(options.pretext_epochs, done),
         tables=[*report.race_table(done), *report.on_test(done), *report.cluster_table(done)],
         charts=report.charts(done),
-        missing=missing,
     )
