@@ -23,9 +23,17 @@ class Line(NamedTuple):
 
     @property
     def name(self) -> str:
-        if self.start.kind != "nothing":
+        if not self.start.begins_with_nothing:
             return f"{self.start.title}, {self.how}"
-        return "untrained, frozen" if self.mode == "frozen" else "from nothing, fine-tuned"
+        if self.mode == "frozen":
+            return "untrained, frozen"
+        read = " on the untrained embedding" if self.reads_embedding else ""
+        return f"from nothing{read}, fine-tuned"
+
+    @property
+    def reads_embedding(self) -> bool:
+        """Return whether it begins as a linear layer fitted on the embedding; else by chance on averaged features."""
+        return self.mode == "frozen" or self.start.kind != "nothing"
 
 
 Curves = Mapping[Line, Mapping[float, Mapping[int, Done]]]  # per cent of the labels -> seed -> run
@@ -70,6 +78,13 @@ def _note(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> s
         ]
         if pretrained_once and any(line.start.kind == "method" for line in reached):
             said.append("All seeds share one pre-training, so the intervals leave its chance out.")
+    if any(not line.reads_embedding for line in reached):
+        said.append(
+            "“From nothing, fine-tuned” reads averaged features, through a layer that begins by chance. All other "
+            "networks that are fine-tuned begin as a linear layer fitted on their whitened embedding."
+        )
+    if any(line.start.kind == "untrained" and line.mode == "finetune" for line in reached):
+        said.append("So does “from nothing on the untrained embedding”: fine-tuned networks are compared with that.")
     if any(line.start.kind == "run" for line in reached):
         said.append("A run that was there before is one pre-training, whatever the seeds.")
     if any(line.name == "untrained, frozen" for line in reached):

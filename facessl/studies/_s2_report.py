@@ -35,22 +35,29 @@ def race_table(done: Mapping[str, Done]) -> list[Table]:
     found = races(done)
     if not found:
         return []
-    columns = ["seed", "best of the supervised (val)", "its epoch", "epoch of the pre-trained", "ratio"]
+    columns = ["seed", "best of the supervised (val)", "its macro-F1", "its epoch", "epoch of the pre-trained", "ratio"]
     rows: list[Row] = []
     for number, one in found.items():
         recipe = _recipe(done[f"nothing-{number}"])
         photos = int(curve(done[f"nothing-{number}"], "val_photos")[1][0])
         never = f"not within {one.watched}"
         rows.append(dict(zip(columns, (
-            recipe["seed"], accuracy(one.best, photos, "val", f"{FINE_TUNED}, in its best epoch"), one.supervised,
+            recipe["seed"], accuracy(one.best, photos, "val", f"{FINE_TUNED}, in its best epoch"),
+            _macro_f1(done[f"nothing-{number}"], one.supervised), one.supervised,
             never if one.pretrained is None else one.pretrained, "censored" if one.ratio is None else one.ratio,
         ), strict=True)))  # fmt: skip
     note = (
         "Epochs of learning names until validation accuracy is what the supervised network of the same seed reaches at "
         "best. A seed that never gets there is censored: it counts as slower than all others, and gets no number. The "
-        "best of many epochs flatters, and the plain methods have no epochs, so they stand in the next table alone."
+        "best of many epochs flatters, and the plain methods have no epochs, so they stand in the next table alone. A "
+        "dash for macro-F1: the version that trained it did not measure that."
     )
     return [Table(title="Epochs until the supervised model's best", note=note, columns=columns, rows=rows)]
+
+
+def _macro_f1(done: Done, epoch: int) -> float | None:
+    """Return what a run measured on val after an epoch; None of an earlier version, which did not."""
+    return dict(zip(*curve(done, "val_macro_f1"), strict=True)).get(epoch)
 
 
 def on_test(done: Mapping[str, Done]) -> list[Table]:

@@ -14,9 +14,14 @@ class Start:
     """A start, by the word it was asked for with; of a run its whole id."""
 
     word: str
-    kind: Literal["nothing", "imagenet", "method", "run"]
+    kind: Literal["nothing", "untrained", "imagenet", "method", "run"]
     title: str
     missing: str = ""  # why it cannot be had here, and what to do
+
+    @property
+    def begins_with_nothing(self) -> bool:
+        """Return whether the network has learnt nothing before; ``untrained`` reads its embedding all the same."""
+        return self.kind in ("nothing", "untrained")
 
     def weights(self, backbone: str) -> str:
         """Return the backbone where the start is its ImageNet weights, for a step; else nothing."""
@@ -44,6 +49,8 @@ def read(text: str, backbone: str, workspace: Path, *, nameless: bool = True) ->
 def _start(word: str, backbone: str, workspace: Path, *, nameless: bool) -> Start:
     if word in ("nothing", "scratch"):
         return Start("nothing", "nothing", "nothing")
+    if word == "untrained":
+        return Start("untrained", "untrained", "the untrained network")
     if word == "imagenet":
         return Start("imagenet", "imagenet", "ImageNet", _no_weights(backbone))
     method = word.replace("-", "_")
@@ -61,7 +68,7 @@ def _of_run(word: str, workspace: Path, *, nameless: bool) -> Start:
     except RunError as error:
         known = ", ".join(registry.names("methods"))
         raise RecipeError(
-            f"{word!r} is no start: name nothing, imagenet, all, a method ({known}) or a run. {error}"
+            f"{word!r} is no start: name nothing, untrained, imagenet, all, a method ({known}) or a run. {error}"
         ) from error
     if not (run.path / "model.json").exists():
         raise RecipeError(f"{run.id} has no trained model; choose a finished pre-training.")

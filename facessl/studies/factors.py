@@ -87,7 +87,7 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     readings = [Step(name, "inside", {"model": name, **alike}) for name in _PLAIN]
     readings.append(Step(_PLAIN_ROWS, "inside", {}))
     for start in _starts.read(options.models, options.backbone, workspace, nameless=False):
-        if start.kind != "nothing":  # which is the untrained network
+        if not start.begins_with_nothing:  # the untrained network is read anyway
             model = f"@pretrain {start.word}" if start.kind == "method" else start.word
             readings.append(Step(start.word, "inside", {"model": model, **alike}, start.missing,
                                  start.weights(options.backbone)))  # fmt: skip

@@ -27,9 +27,10 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     starts: str = Field(
-        "nothing, simclr, imagenet",
-        description="Where learning starts, with commas: nothing, imagenet, methods that pre-train here (all: each "
-        "that learns without names), ids of runs.",
+        "nothing, untrained, simclr, imagenet",
+        description="Where learning starts, with commas: nothing (averaged features), untrained (the same network, "
+        "read and begun as those that have learnt before: what they are compared with), imagenet, methods that "
+        "pre-train here (all: each that learns without names), ids of runs.",
     )
     shares: str = Field(
         "1, 5, 10, 25, 50, 100", description="Shares of each person's train labels in per cent, at least one photo."
@@ -68,7 +69,7 @@ class Options(BaseModel):
     def _not_empty(cls, text: str) -> str:
         if not (words := _starts.words(text)):
             raise ValueError(
-                "name a start or more, with commas between them: nothing, imagenet, simclr, a run's id"
+                "name a start or more, with commas between them: nothing, untrained, imagenet, simclr, a run's id"
             )
         return ", ".join(words)
 
@@ -146,7 +147,10 @@ def _pretrain_seeds(options: Options) -> range:
 
 def _lines(starts: list[Start], options: Options) -> list[Line]:
     modes = ("frozen", "finetune") if options.mode == "both" else (options.mode,)
-    return [Line(start, mode) for start in starts for mode in modes]
+    lines = [Line(start, mode) for start in starts for mode in modes]
+    # A frozen network is read by its embedding anyway, so those two would be one.
+    twice = any(start.kind == "nothing" for start in starts)
+    return [line for line in lines if not (twice and line.start.kind == "untrained" and line.mode == "frozen")]
 
 
 def _pretraining(start: Start, seed: int, options: Options) -> str:
@@ -168,10 +172,13 @@ def _fine_tuning(line: Line, share: float, seed: int, options: Options, more: di
     kind, word = line.start.kind, line.start.word
     init = {
         "nothing": "scratch",
+        "untrained": "scratch",
         "imagenet": "imagenet",
         "method": f"@{_pretraining(line.start, seed, options)}",
     }
     settings["init"] = init.get(kind, word)
+    if kind == "untrained" and line.mode == "finetune":
+        settings["head"] = "embedding"
     if kind != "run":  # which brings its own
         settings |= {"backbone": options.backbone, "image_size": options.image_size}
     missing, weights = line.start.missing, line.start.weights(options.backbone)

@@ -76,6 +76,8 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
         Step("simclr-linear", "finetune", {**frozen, "init": "@simclr"}),
         Step("simclr-tuned", "finetune", {**tuned, "init": "@simclr"}),
         Step("nothing", "finetune", {**tuned, "init": "scratch"}),
+        # The same, read and begun as those that have learnt before: what is left is where they start.
+        Step("nothing-embedding", "finetune", {**tuned, "init": "scratch", "head": "embedding"}),
     ]
     imagenet = {"init": "imagenet", "stem": "imagenet"}
     transfer = [
