@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-from facessl import devices, files, jobs, registry, resolve, runs, states, turns
+from facessl import borrowed, devices, files, jobs, registry, resolve, runs, states, turns
 from facessl.config import StudyRecipe
 from facessl.dataset import FaceDataset, open_dataset, open_for
 from facessl.errors import RunError, Stopped
@@ -36,17 +36,18 @@ def conduct(run: Run, workspace: Path) -> dict[str, Any]:
     recipe: StudyRecipe = run.recipe()
     dataset = open_for(run, workspace, recipe.dataset)
     plugin, options = registry.load("studies", recipe.preset), recipe.plugin_options("studies")
-    study = _Study(run, workspace, dataset, plugin, options, plugin.steps(dataset, options, workspace))
-    without = left_out(study.steps)
-    taken = [step for step in study.steps if step.key not in without]
+    planned = plugin.steps(dataset, options, workspace)
+    steps = borrowed.settle(planned, borrowed.fetch(planned, workspace, run.say))
+    study = _Study(run, workspace, dataset, plugin, options, left_out(steps))
+    taken = [step for step in steps if step.key not in study.without]
     for number, step in enumerate(taken):
         study.place = f"{number + 1} of {len(taken)}"
         run.check_stop()
         run.update(step=number, steps=len(taken), message=f"{study.place}.", seconds_left=None)
         study.done[step.key] = study.take(step)
         run.update(step=number + 1)
-        study.report(without)
-    return {"run": run.id, "dataset": recipe.dataset, "preset": recipe.preset, **study.report(without)}
+        study.report()
+    return {"run": run.id, "dataset": recipe.dataset, "preset": recipe.preset, **study.report()}
 
 
 def left_out(steps: Sequence[Step]) -> dict[str, str]:
@@ -88,14 +89,14 @@ class _Study:
     dataset: FaceDataset
     plugin: ModuleType
     options: Any
-    steps: list[Step]
+    without: Mapping[str, str]  # why steps cannot be taken, by key
     done: dict[str, Done] = field(default_factory=dict)
     place: str = ""  # "3 of 20"
 
-    def report(self, without: Mapping[str, str]) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Write what there is to say so far, and return it."""
-        said: Report = self.plugin.answer(self.dataset, self.options, self.done, self.workspace)
-        missing = list(dict.fromkeys([*said.missing, *without.values()]))
+        said: Report = self.plugin.answer(self.dataset, self.options, self.done, self.workspace, self.without)
+        missing = list(dict.fromkeys([*said.missing, *self.without.values()]))
         made = {done.key: done.run.id for done in self.done.values() if done.run is not None}
         sentences = [*said.sentences, *seen_before(self.done)]
         content = {**said.as_dict(), "sentences": sentences, "missing": missing, "runs": made}

@@ -159,7 +159,7 @@ class Watch:
         return found
 
     def _measure(self, split: str, rows: np.ndarray) -> dict[str, float]:
-        """Return the loss, and the shares of faces whose person is the likeliest, or among the 3 or 5 likeliest.
+        """Return loss, macro-F1, and the shares of faces whose person is the likeliest, or among the 3 or 5 likeliest.
 
         Where there are no more people than that, the share would be 1 whatever was learnt, and is left out.
         """
@@ -168,4 +168,6 @@ class Watch:
         logits, labels = self.encoder.classify(self._features[split]), self.dataset.labels(rows)
         loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
         found = metrics.top_k(logits, labels, [k for k in (1, 3, 5) if k == 1 or k < logits.shape[1]])
-        return {"loss": loss, **{f"top{k}": share for k, share in found.items()}, "photos": len(rows)}
+        macro_f1 = metrics.macro_f1(labels, logits.argmax(axis=1))
+        tops = {f"top{k}": share for k, share in found.items()}
+        return {"loss": loss, **tops, "macro_f1": macro_f1, "photos": len(rows)}

@@ -209,7 +209,10 @@ def _told_apart(recipe: FinetuneRecipe) -> str:
     It stands before what a run began from: names are cut at their end, and the beginning's seed is another.
     """
     share = f"{recipe.label_fraction * 100:g} % of labels" if recipe.label_fraction < 1 else ""
-    told = [part for part in (share, f"seed {recipe.seed}" if recipe.seed else "") if part]
+    seed = f"seed {recipe.seed}" if recipe.seed else ""
+    whole = recipe.mode == "finetune" and recipe.init == "scratch"
+    read = "on its embedding" if whole and recipe.reads_embedding else ""  # usually on averaged features
+    told = [part for part in (read, share, seed) if part]
     return f" ({', '.join(told)})" if told else ""
 
 

@@ -24,6 +24,8 @@ class Step:
     # condition. Of "inside": whatever the plug-in's ``inside`` is given.
     settings: dict[str, Any]
     missing: str = ""  # one sentence why it cannot be done here and what to do; then it is skipped, and what needs it
+    weights: str = ""  # a backbone, with whose ImageNet weights it begins: they are fetched before the first step
+    otherwise: dict[str, Any] | None = None  # settings in place of its own without those; None: it is missing then
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ LAYERS = (  # from the ground up; a part imports from the lines above it only
     "whitening views losses optimisers sources backbones",
     "edits turns methods presets",
     "dataset attending studying alternatives",
-    "jobs",
+    "jobs borrowed",
     "comparison checkpoints learnt baselines evaluation gallery overview pairs suspects verification",
     "preparation",
     "encoder embeddings batches",

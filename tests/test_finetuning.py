@@ -1,6 +1,7 @@
 """Fine-tuning's own settings: each does what its paper says, resumes exactly, and is not there by default."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,17 +9,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, top_k_accuracy_score
+from sklearn.metrics import f1_score, log_loss, top_k_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from torch import Tensor, nn
 
 from facessl import checkpoints, devices, heads, optimisers, recipes, registry, runs, training, worker
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import FinetuneRecipe
-from facessl.dataset import FaceDataset
+from facessl.dataset import FaceDataset, open_dataset
 from facessl.encoder import Encoder, build_backbone
 from facessl.errors import DatasetError, Stopped
-from facessl.finetuning import balanced, finetune
+from facessl.finetuning import Watch, balanced, finetune
 from facessl.run import Run
 from tests.tiny import make_set
 
@@ -367,3 +368,20 @@ def test_a_loop_that_is_over_is_not_gone_on_with(workspace: Path, monkeypatch: p
     assert again["early_stop"] == first["early_stop"] and len(run.metrics()) == epochs
     for name, tensor in weights_of(run).items():
         assert torch.equal(tensor, expected[name]), name
+
+
+def test_after_each_epoch_macro_f1_is_scikit_learns(workspace: Path) -> None:
+    """A stand-in for the network answers by the face's first byte."""
+    dataset = open_dataset(workspace, "tiny")
+
+    def answers(faces: np.ndarray) -> np.ndarray:
+        return np.asarray(faces)[:, 0, 0, 0] % len(dataset.people)
+
+    encoder = SimpleNamespace(classified=answers, classify=lambda known: np.eye(3, dtype=np.float32)[known])
+    rows = dataset.rows("train")
+    found = Watch(dataset, encoder, rows, cached=False)(1)  # type: ignore[arg-type]
+    for split in ("train", "val"):
+        part = dataset.rows(split)
+        expected = f1_score(dataset.labels(part), answers(dataset.faces[part]), average="macro", zero_division=0)
+        assert found[f"{split}_macro_f1"] == pytest.approx(expected)
+    assert 0 < found["train_macro_f1"] < 1

@@ -1,5 +1,6 @@
 """A study takes its steps once: it stops, goes on, uses again what is there, and says what it left out and why."""
 
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from facessl import conducting, files, jobs, registry, resolve, runs, worker
+from facessl import borrowed, conducting, files, jobs, registry, resolve, runs, worker
+from facessl.backbones import _imagenet
 from facessl.config import RECIPES
+from facessl.dataset import open_dataset
 from facessl.errors import RunError
 from facessl.recipes import build
 from facessl.run import Run
@@ -45,7 +48,10 @@ class Question(SimpleNamespace):
     def steps(self, *_: Any) -> list[Step]:
         return self.planned
 
-    def answer(self, dataset: Any, options: Any, done: Mapping[str, Done], workspace: Path) -> Report:
+    def answer(
+        self, dataset: Any, options: Any, done: Mapping[str, Done], workspace: Path, left_out: Mapping[str, str]
+    ) -> Report:
+        self.left_out = dict(left_out)
         return Report([f"Done: {', '.join(done)}."])
 
     def inside(self, key: str, settings: dict[str, Any], *_: Any) -> dict[str, Any]:
@@ -235,6 +241,70 @@ def test_runs_that_had_learnt_from_test_photos_are_named(tmp_path: Path) -> None
 def test_what_is_missing_takes_along_all_that_builds_on_it() -> None:
     further = Step("further", "embed", {"model": "@after"})
     assert set(conducting.left_out([PRETRAIN, BORROWED, AFTER_IT, further])) == {"borrowed", "after", "further"}
+
+
+# Borrowed weights: a file that stands in for torchvision's, in a folder that stands in for its server
+
+CONTENT = b"stands in for 45 MB of weights"
+NAME = f"resnet18-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
+NEEDING = Step("needing", "inside", {"weights": "imagenet"}, weights="resnet18")
+AFTER_NEEDING = Step("after", "inside", {"of": "@needing"})
+DOING_WITHOUT = Step("either", "inside", {"weights": "imagenet"}, weights="resnet18", otherwise={"weights": "none"})
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    monkeypatch.setattr(_imagenet, "_URL", folder.as_uri() + "/")
+    monkeypatch.setattr(registry.load("backbones", "resnet18"), "IMAGENET_FILE", NAME)
+    return folder
+
+
+def test_a_study_fetches_the_weights_that_it_needs(here: Path, server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (server / NAME).write_bytes(CONTENT)
+    question = Question(NEEDING, DOING_WITHOUT)
+    assert borrowed.not_here(question.planned, here) == ["ResNet18"]
+    study = asked(here, question, monkeypatch)
+    assert worker.work(here, study.id) == "finished", study.log_text()
+    assert (here / "weights" / NAME).read_bytes() == CONTENT and borrowed.not_here(question.planned, here) == []
+    assert report(study)["sentences"] == ["Done: needing, either."] and report(study)["missing"] == []
+    assert files.read_json(study.path / "inside" / "either.json")["settings"] == {"weights": "imagenet"}
+
+
+@pytest.mark.parametrize(
+    ("there", "sent", "why"),
+    [(None, None, "could not be fetched"), (None, b"<html>log in</html>", "is not what its name promises"),
+     (CONTENT[:-1], CONTENT, "is damaged; delete it")],
+)  # fmt: skip
+def test_without_whole_weights_a_study_goes_on_and_says_what_it_left_out_and_why(
+    here: Path, server: Path, monkeypatch: pytest.MonkeyPatch, there: bytes | None, sent: bytes | None, why: str
+) -> None:
+    if there is not None:
+        (here / "weights").mkdir()
+        (here / "weights" / NAME).write_bytes(there)
+    if sent is not None:
+        (server / NAME).write_bytes(sent)
+    question = Question(NEEDING, AFTER_NEEDING, DOING_WITHOUT, OWN_ALONE)
+    study = asked(here, question, monkeypatch)
+    assert worker.work(here, study.id) == "finished", study.log_text()
+    assert report(study)["sentences"] == ["Done: either, own."]
+    assert files.read_json(study.path / "inside" / "either.json")["settings"] == {"weights": "none"}
+    (said,) = report(study)["missing"]
+    assert said.startswith("What begins with the ImageNet weights of ResNet18 was left out.") and why in said
+    assert NAME in said and question.left_out.keys() == {"needing", "after"}
+
+
+def test_each_study_plans_without_looking_for_weights(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_imagenet, "weights_file", lambda *_: pytest.fail("a form must not fetch, nor read 45 MB"))
+    for name, asked_for in (("s1", {}), ("s2", {}), ("label_efficiency", {"starts": "nothing, imagenet"})):
+        plugin = registry.load("studies", name)
+        steps = plugin.steps(open_dataset(here, "tiny"), plugin.Options(**asked_for), here)
+        assert not any(step.missing for step in steps)
+        borrowing = [step for step in steps if step.weights]
+        assert borrowing and borrowed.not_here(steps, here)
+        begin = [step for step in steps if "imagenet" in (step.settings.get("init"), step.settings.get("weights"))]
+        assert begin == borrowing
 
 
 def test_a_study_that_runs_in_processes_of_its_own_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

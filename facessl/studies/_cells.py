@@ -1,10 +1,9 @@
 """Accuracies as a report's tables hold them, and what is read out of finished runs."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from facessl import files, registry, studying
+from facessl import files, studying
 from facessl.metrics import wilson_interval
 from facessl.studying import Done
 
@@ -75,18 +74,6 @@ def who_wins(first: Done, second: Done) -> tuple[float, bool]:
     tables = [pd.read_parquet(run.path / "predictions.parquet").sort_values("face") for run in (first.run, second.run)]
     test = mcnemar(*((table["predicted"] == table["label"]).to_numpy() for table in tables))
     return test.p, test.real
-
-
-def missing_weights(backbone: str, workspace: Path) -> str:
-    """Return why a start from ImageNet cannot be had here and what to do; "" where its file lies in the workspace."""
-    name = registry.load("backbones", backbone).IMAGENET_FILE
-    if (workspace / "weights" / name).is_file():
-        return ""
-    title = registry.load("backbones", backbone).TITLE
-    return (
-        f"The ImageNet weights of {title} are not here: put {name} (from download.pytorch.org/models) into the "
-        "workspace's weights folder and start the study again; what is finished is used again."
-    )
 
 
 def percent(share: float) -> str:

@@ -16,31 +16,49 @@ Tops = Mapping[float, Estimate | None]  # per cent of the labels -> accuracy
 
 
 def named(reached: "Curves", asked: "Collection[Line]") -> list[str]:
-    """Return a sentence for each start: up to which share it is better than learning everything from nothing.
+    """Return a sentence for each start: up to which share it is better than learning from nothing in the same way.
 
     Args:
         reached: The curves that have a run or more.
         asked: All lines of the study, also those of which nothing is done yet.
     """
-    if all(line.start.kind == "nothing" or line.start.missing for line in asked):
+    if all(line.start.begins_with_nothing or line.start.missing for line in asked):
         return [_alone({line.start: None for line in asked if line.start.missing})]
-    if not any(map(_from_nothing, asked)):
-        return ["Without “nothing, fine-tuned” among the curves there is nothing to compare the starts with."]
-    nothing = next(filter(_from_nothing, reached), None)
-    if nothing is None:
-        return [_NONE_YET]
-    sentences = []
+    if not any(line.start.begins_with_nothing for line in asked):
+        return ["Without nothing or untrained among the starts there is nothing to compare the others with."]
+    sentences, unlike = [], []
     for line, curve in reached.items():
-        shares = sorted(curve.keys() & reached[nothing].keys())
-        if line.start.kind == "nothing" or not shares:
+        if line.start.begins_with_nothing:
             continue
-        verdicts = {share: beats(curve[share], reached[nothing][share]) for share in shares}
-        sentences.append(_sentence(line, verdicts))
+        rival = _rival(line, asked)
+        shares = sorted(curve.keys() & reached.get(rival, {}).keys())
+        if not shares:
+            continue
+        verdicts = {share: beats(curve[share], reached[rival][share]) for share in shares}
+        sentences.append(_sentence(line, rival, verdicts))
+        if not _alike(line, rival):
+            unlike.append(_quoted(line))
+    if unlike:
+        sentences.append(
+            f"Compared so, {listed(unlike)} {'differs' if len(unlike) == 1 else 'differ'} in more than the start: part "
+            "of a gap is how a network is read and begun. With untrained among the starts, like is compared with like."
+        )
     return sentences or [_NONE_YET]
 
 
-def _from_nothing(line: "Line") -> bool:
-    return line.start.kind == "nothing" and line.mode == "finetune"
+def _rival(line: "Line", asked: "Iterable[Line]") -> "Line":
+    """Return the line that begins with nothing and differs in as little else as there is."""
+    begun = [other for other in asked if other.start.begins_with_nothing]
+    return max(begun, key=lambda other: (_alike(line, other), other.mode == "finetune"))
+
+
+def _alike(line: "Line", other: "Line") -> bool:
+    """Return whether as much is learnt of both, and both read the same: what is left is where they start."""
+    return (line.mode, line.reads_embedding) == (other.mode, other.reads_embedding)
+
+
+def _quoted(line: "Line") -> str:
+    return f"“{line.name}”"
 
 
 def _alone(missing: "Iterable[Start]") -> str:
@@ -54,29 +72,29 @@ def _alone(missing: "Iterable[Start]") -> str:
     )
 
 
-def _sentence(line: "Line", verdicts: Mapping[float, int]) -> str:
-    """Return the sentence for one start, from 1 (better than from nothing), 0 (may be chance), -1 (worse) by share."""
-    shares, name = list(verdicts), _capital(line.name)
+def _sentence(line: "Line", rival: "Line", verdicts: Mapping[float, int]) -> str:
+    """Return how a line compares with its rival, from 1 (better), 0 (may be chance) and -1 (worse) by share."""
+    shares, name, other = list(verdicts), _quoted(line), _quoted(rival)
     better = [share for share in shares if verdicts[share] > 0]
     worse = [share for share in shares if verdicts[share] < 0]
     after = [share for share in shares if not better or share > better[-1]]
     if len(shares) == 1:
         here = f"with {_shares(shares)} of the labels, the one share compared so far."
         if not better and not worse:
-            return f"{name} and from nothing are not told apart {here}"
-        return f"{name} is {'better' if better else 'worse'} than from nothing {here}"
+            return f"{name} and {other} are not told apart {here}"
+        return f"{name} is {'better' if better else 'worse'} than {other} {here}"
     if not better:
-        said = f"{name} is with no share of the labels better than from nothing"
+        said = f"{name} is with no share of the labels better than {other}"
         return f"{said}, and worse with {_shares(worse)}." if worse else f"{said}; no difference is more than chance."
     if len(better) == len(shares):
-        return f"{name} is better than from nothing with every share of the labels, from {_range(shares)}."
+        return f"{name} is better than {other} with every share of the labels, from {_range(shares)}."
     if not after:
-        return f"{name} is better than from nothing with {_shares(better)} of the labels."
+        return f"{name} is better than {other} with {_shares(better)} of the labels."
     lost = [share for share in after if share in worse]
-    apart = f"the two are not told apart, but with {_shares(lost)} from nothing is better"
-    how = "the two are not told apart" if not lost else "from nothing is better" if len(lost) == len(after) else apart
+    apart = f"the two are not told apart, but with {_shares(lost)} {other} is better"
+    how = "the two are not told apart" if not lost else f"{other} is better" if len(lost) == len(after) else apart
     return (
-        f"{name} is better than from nothing with {_shares(better)} of the labels; "
+        f"{name} is better than {other} with {_shares(better)} of the labels; "
         f"from {after[0]:g} % of the labels on, {how}."
     )
 
@@ -136,7 +154,3 @@ def _shares(shares: Sequence[float]) -> str:
 
 def _range(shares: Sequence[float]) -> str:
     return f"{shares[0]:g} % to {shares[-1]:g} %"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from facessl import studying
-from facessl.studies import _crossings
+from facessl.studies import _crossings, _plain
 from facessl.studies._seeds import Estimate, estimate
 from facessl.studies._starts import Start
 from facessl.studying import Chart, Done, Report, Table
@@ -24,9 +23,17 @@ class Line(NamedTuple):
 
     @property
     def name(self) -> str:
-        if self.start.kind != "nothing":
+        if not self.start.begins_with_nothing:
             return f"{self.start.title}, {self.how}"
-        return "untrained, frozen" if self.mode == "frozen" else "from nothing, fine-tuned"
+        if self.mode == "frozen":
+            return "untrained, frozen"
+        read = " on the untrained embedding" if self.reads_embedding else ""
+        return f"from nothing{read}, fine-tuned"
+
+    @property
+    def reads_embedding(self) -> bool:
+        """Return whether it begins as a linear layer fitted on the embedding; else by chance on averaged features."""
+        return self.mode == "frozen" or self.start.kind != "nothing"
 
 
 Curves = Mapping[Line, Mapping[float, Mapping[int, Done]]]  # per cent of the labels -> seed -> run
@@ -44,7 +51,7 @@ def report(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> 
     if not there:
         return Report(sentences=["No fine-tuning is done yet."])
     tops = {line: {share: _tops(runs) for share, runs in curve.items()} for line, curve in there.items()}
-    plain = _plain(there)
+    plain = _plain_curves(there)
     note = _note(there, same=same, pretrained_once=pretrained_once)
     sentences = [*_crossings.named(there, list(reached)), *_crossings.beside_plain(there, tops, plain)]
     chart = Chart(
@@ -71,6 +78,13 @@ def _note(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> s
         ]
         if pretrained_once and any(line.start.kind == "method" for line in reached):
             said.append("All seeds share one pre-training, so the intervals leave its chance out.")
+    if any(not line.reads_embedding for line in reached):
+        said.append(
+            "“From nothing, fine-tuned” reads averaged features, through a layer that begins by chance. All other "
+            "networks that are fine-tuned begin as a linear layer fitted on their whitened embedding."
+        )
+    if any(line.start.kind == "untrained" and line.mode == "finetune" for line in reached):
+        said.append("So does “from nothing on the untrained embedding”: fine-tuned networks are compared with that.")
     if any(line.start.kind == "run" for line in reached):
         said.append("A run that was there before is one pre-training, whatever the seeds.")
     if any(line.name == "untrained, frozen" for line in reached):
@@ -94,7 +108,7 @@ def _network_rows(reached: Curves) -> list[dict[str, Any]]:
             "labels, %": share,
             "named photos": _named_photos(runs),
             "model": line.name,
-            **{f"top-{k}": _cell(_tops(runs, k), line.how) for k in (1, 3, 5)},
+            **{f"top-{k}": top.cell(line.how) if (top := _tops(runs, k)) else None for k in (1, 3, 5)},
             "macro-F1": _mean([done.result["metrics"]["macro_f1"] for done in runs.values()]),
             "seeds": len(runs),
         }
@@ -103,24 +117,17 @@ def _network_rows(reached: Curves) -> list[dict[str, Any]]:
 
 
 def _plain_rows(reached: Curves) -> list[dict[str, Any]]:
-    rows = []
-    for share, runs in _one_a_seed(reached).items():
-        for name, scores in _scores(runs).items():
-            top = estimate([score["top1"] for score in scores], scores[0]["photos"])
-            rows.append({
-                "labels, %": share, "named photos": _named_photos(runs), "model": name,
-                "top-1": _cell(top, "plain method"), "macro-F1": _mean([score["macro_f1"] for score in scores]),
-                "seeds": len(scores),
-            })  # fmt: skip
-    return rows
+    return [
+        {"labels, %": share, "named photos": _named_photos(runs), **row}
+        for share, runs in _one_a_seed(reached).items() for row in _plain.rows(runs)
+    ]  # fmt: skip
 
 
-def _plain(reached: Curves) -> dict[str, dict[float, Estimate | None]]:
+def _plain_curves(reached: Curves) -> dict[str, dict[float, Estimate | None]]:
     """Return the curves of the plain methods."""
     found: dict[str, dict[float, Estimate | None]] = {}
     for share, runs in _one_a_seed(reached).items():
-        for name, scores in _scores(runs).items():
-            top = estimate([score["top1"] for score in scores], scores[0]["photos"])
+        for name, top in _plain.tops(runs).items():
             found.setdefault(name, {})[share] = top
     return found
 
@@ -135,22 +142,8 @@ def _one_a_seed(reached: Curves) -> dict[float, dict[int, Done]]:
     return dict(sorted(found.items()))
 
 
-def _scores(runs: Mapping[int, Done]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for done in runs.values():
-        for score in done.result["baselines"]:
-            found.setdefault(score["name"], []).append(score)
-    return found
-
-
 def _named_photos(runs: Mapping[int, Done]) -> int:
     return int(next(iter(runs.values())).result["metrics"]["train_photos"])
-
-
-def _cell(top: Estimate | None, how: str) -> dict[str, Any] | None:
-    if top is None:
-        return None
-    return studying.accuracy(top.mean, (top.low, top.high), photos=top.photos, split="test", how=f"{how}, {top.basis}")
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -27,6 +27,7 @@ HIDDEN = 512
 RATE = 1e-3  # of Adam, for SimCLR
 SPLIT_SEED, HELD_OUT = 42, 0.2
 CLASSIFIER_RATE, CLASSIFIER_DECAY = 3e-4, 8e-4
+_TOPS = (1, 3, 5)
 
 Batches = list[np.ndarray]
 
@@ -116,14 +117,13 @@ class Encoder(nn.Module):
         return found
 
 
-def imagenet_file(workspace: Path) -> Path | None:
-    """Return the file of ImageNet weights that the notebook's SimCLR began with; None where it is not there.
+def imagenet_file(workspace: Path) -> Path:
+    """Return the file of ImageNet weights that the notebook's SimCLR began with.
 
     Raises:
-        ModelError: It is there, and damaged.
+        ModelError: It cannot be had, or is damaged.
     """
-    path = workspace / "weights" / resnet18.IMAGENET_FILE
-    return _imagenet.weights_file(resnet18.IMAGENET_FILE, workspace) if path.is_file() else None
+    return _imagenet.weights_file(resnet18.IMAGENET_FILE, workspace)
 
 
 def simclr(work: Work, choices: Choices, weights: Path | None, seed: int) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def simclr(work: Work, choices: Choices, weights: Path | None, seed: int) -> dic
 
     Returns:
         epochs: A row each: loss (mean), last_loss (of the last batch: what the notebook prints), last_batch (its
-            pictures), top1 and top3 of the projection's largest axes.
+            pictures), top1, top3, top5 and macro_f1 of the projection's largest axes.
         argmax_f1: Macro-F1 of the largest axis.
         argmax, top3, matched, linear: Accuracies at the end: of the largest axis; of the three largest; of the
             largest, each axis given to the person it fits best; of a linear layer on the backbone's features.
@@ -152,7 +152,7 @@ def simclr(work: Work, choices: Choices, weights: Path | None, seed: int) -> dic
     for epoch in range(1, choices.epochs + 1):
         batches = _batches(work.rng.permutation(pictures.learnt))
         values = _contrasted(encoder, optimizer, choices, batches, work)
-        judged = _notebook_accuracy(_outputs(encoder, work), pictures)
+        judged = _judged_as_it_did(_outputs(encoder, work), pictures)
         rows.append({"epoch": epoch, "loss": float(np.mean(values)), "last_loss": values[-1],
                      "last_batch": len(batches[-1]), **judged})  # fmt: skip
     encoder.eval()
@@ -232,7 +232,8 @@ def classifier(work: Work, epochs: int, earlier: int, seed: int, weights: Path |
         weights: ImageNet weights to begin with, which it meant to; None: from nothing, as it did.
 
     Returns:
-        epochs: A row each: loss, train_top1, top1, top3; epoch 1 is the first that it logs, those before are ≤ 0.
+        epochs: A row each: loss, train_top1, train_macro_f1, top1, top3, top5, macro_f1; epoch 1 is the first that it
+            logs, those before are ≤ 0.
         report: Over the answers of all logged epochs together, as the notebook counts them; photos.
     """
     from sklearn.metrics import classification_report
@@ -248,8 +249,8 @@ def classifier(work: Work, epochs: int, earlier: int, seed: int, weights: Path |
         learnt = _taught(network, optimizer, work)
         network.eval()
         logits = _outputs(network, work)
-        top = metrics.top_k(logits, labels, (1, 3))
-        rows.append({"epoch": epoch, **learnt, "top1": top[1], "top3": top[3]})
+        tops = {f"top{k}": share for k, share in metrics.top_k(logits, labels, _TOPS).items()}
+        rows.append({"epoch": epoch, **learnt, **tops, "macro_f1": metrics.macro_f1(labels, logits.argmax(axis=1))})
         if epoch > 0:
             answers.append(logits.argmax(axis=1))
     report = classification_report(np.tile(labels, len(answers)), np.concatenate(answers),
@@ -258,9 +259,9 @@ def classifier(work: Work, epochs: int, earlier: int, seed: int, weights: Path |
 
 
 def _taught(network: nn.Module, optimizer: Optimizer, work: Work) -> dict[str, float]:
-    """Train an epoch with names; return its mean loss, and how many pictures it got right on the way."""
+    """Train an epoch with names; return its mean loss, and how well it named the pictures on the way."""
     network.train()
-    pictures, values, right = work.pictures, [], 0
+    pictures, values, asked, answers = work.pictures, [], [], []
     for batch in _batches(work.rng.permutation(pictures.learnt)):
         work.check()
         targets = torch.from_numpy(pictures.labels[batch]).to(work.compute.device.kind)
@@ -270,16 +271,23 @@ def _taught(network: nn.Module, optimizer: Optimizer, work: Work) -> dict[str, f
         loss.backward()
         optimizer.step()
         values.append(loss.item())
-        right += int((logits.argmax(dim=1) == targets).sum())
-    return {"loss": float(np.mean(values)), "train_top1": right / len(pictures.learnt)}
+        asked.append(pictures.labels[batch])
+        answers.append(logits.argmax(dim=1).cpu().numpy())
+    labels, named = np.concatenate(asked), np.concatenate(answers)
+    return {"loss": float(np.mean(values)), "train_top1": float(np.mean(named == labels)),
+            "train_macro_f1": metrics.macro_f1(labels, named)}  # fmt: skip
 
 
-def _notebook_accuracy(projections: np.ndarray, pictures: Pictures) -> dict[str, float]:
-    """Return top-1 and top-3 as it computes them: the mean over batches, also where the last is smaller."""
+def _judged_as_it_did(projections: np.ndarray, pictures: Pictures) -> dict[str, float]:
+    """Return top-1, top-3 and top-5 as it computes them: the mean over batches, also where the last is smaller.
+
+    And macro_f1, which it did not compute, over all of them.
+    """
     labels, starts = pictures.labels[pictures.judged], range(BATCH, len(projections), BATCH)
     parts = zip(np.split(projections, starts), np.split(labels, starts), strict=True)
-    tops = [metrics.top_k(part, own, (1, 3)) for part, own in parts]
-    return {f"top{k}": float(np.mean([top[k] for top in tops])) for k in (1, 3)}
+    tops = [metrics.top_k(part, own, _TOPS) for part, own in parts]
+    means = {f"top{k}": float(np.mean([top[k] for top in tops])) for k in _TOPS}
+    return {**means, "macro_f1": metrics.macro_f1(labels, projections.argmax(axis=1))}
 
 
 def _outputs(network: nn.Module, work: Work) -> np.ndarray:

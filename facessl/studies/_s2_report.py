@@ -4,20 +4,10 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from facessl import studying
-from facessl.studies._cells import (
-    FINE_TUNED,
-    Row,
-    accuracy,
-    curve,
-    percent,
-    plain_rows,
-    reached,
-    said,
-    test_row,
-)
+from facessl.studies import _plain
+from facessl.studies._cells import FINE_TUNED, FROZEN, Row, accuracy, curve, percent, said
 from facessl.studies._epochs import Race, Ratio, over_seeds, race
-from facessl.studies._seeds import Estimate, estimate, told_apart
+from facessl.studies._seeds import estimate, told_apart
 from facessl.studying import Chart, Done, Table
 
 _WAYS = {"pretrained": "TinyVGG, pseudo-labels first", "nothing": "TinyVGG from nothing"}
@@ -25,6 +15,7 @@ _TRANSFER = {
     "transfer-frozen": "EfficientNet, ImageNet weights as they are (S2's transfer)",
     "transfer-tuned": "EfficientNet, ImageNet weights, fine-tuned",
 }
+_TRAINED_FOR = 224  # pixels a side: Tan and Le 2019, table 1
 
 
 def races(done: Mapping[str, Done]) -> dict[int, Race]:
@@ -44,57 +35,66 @@ def race_table(done: Mapping[str, Done]) -> list[Table]:
     found = races(done)
     if not found:
         return []
-    columns = ["seed", "best of the supervised (val)", "its epoch", "epoch of the pre-trained", "ratio"]
+    columns = ["seed", "best of the supervised (val)", "its macro-F1", "its epoch", "epoch of the pre-trained", "ratio"]
     rows: list[Row] = []
     for number, one in found.items():
         recipe = _recipe(done[f"nothing-{number}"])
         photos = int(curve(done[f"nothing-{number}"], "val_photos")[1][0])
         never = f"not within {one.watched}"
         rows.append(dict(zip(columns, (
-            recipe["seed"], accuracy(one.best, photos, "val", f"{FINE_TUNED}, in its best epoch"), one.supervised,
+            recipe["seed"], accuracy(one.best, photos, "val", f"{FINE_TUNED}, in its best epoch"),
+            _macro_f1(done[f"nothing-{number}"], one.supervised), one.supervised,
             never if one.pretrained is None else one.pretrained, "censored" if one.ratio is None else one.ratio,
         ), strict=True)))  # fmt: skip
     note = (
         "Epochs of learning names until validation accuracy is what the supervised network of the same seed reaches at "
         "best. A seed that never gets there is censored: it counts as slower than all others, and gets no number. The "
-        "best of many epochs flatters, and the plain methods have no epochs, so they stand in the next table alone."
+        "best of many epochs flatters, and the plain methods have no epochs, so they stand in the next table alone. A "
+        "dash for macro-F1: the version that trained it did not measure that."
     )
     return [Table(title="Epochs until the supervised model's best", note=note, columns=columns, rows=rows)]
 
 
+def _macro_f1(done: Done, epoch: int) -> float | None:
+    """Return what a run measured on val after an epoch; None of an earlier version, which did not."""
+    return dict(zip(*curve(done, "val_macro_f1"), strict=True)).get(epoch)
+
+
 def on_test(done: Mapping[str, Done]) -> list[Table]:
     """Return what each way reaches on test, beside the plain rows; none before the first is done."""
-    rows = [row for way, name in _WAYS.items() if (row := _over_seeds(name, _of(done, way)))]
-    rows += [test_row(name, done[key]) for key, name in _TRANSFER.items() if key in done]
-    if not rows:
+    ways = {way: runs for way in (*_WAYS, *_TRANSFER) if (runs := _by_seed(done, way))}
+    if not ways:
         return []
-    first = next(one for way in (*_WAYS, *_TRANSFER) for one in ([done[way]] if way in done else _of(done, way)))
+    one_a_seed: dict[int, Done] = {}
+    for runs in ways.values():
+        one_a_seed = {**runs, **one_a_seed}
     note = (
-        "On test, once per run, at its end. TinyVGG: the mean over seeds, with a 95 % interval of seeds (Student's t) "
-        "and test photos (Wilson's) together; of one seed, and of the others, Wilson's."
+        "On test, once per run, at its end. Of each way, and of each plain method by the same names, the mean over "
+        "seeds, with a 95 % interval of seeds (Student's t) and test photos (Wilson's) together; of one seed Wilson's. "
+        "EfficientNet begins as a linear layer fitted on its embedding; TinyVGG, as S2 had it, with a last layer by "
+        "chance."
     )
-    return [Table(title="What each way reaches", note=note, columns=["model", "top-1", "top-3", "top-5", "macro-F1"],
-                  rows=[*rows, *plain_rows(first)])]  # fmt: skip
+    columns = ["model", "top-1", "top-3", "top-5", "macro-F1", "pixels a side", "seeds"]
+    rows = [_over_seeds(name, ways[way]) for way, name in (_WAYS | _TRANSFER).items() if way in ways]
+    return [Table(title="What each way reaches", note=note, columns=columns,
+                  rows=[*rows, *_plain.rows(dict(sorted(one_a_seed.items())))])]  # fmt: skip
 
 
-def _over_seeds(name: str, runs: Sequence[Done]) -> Row | None:
-    """Return the row of several seeds of one way."""
-    if not runs:
-        return None
-    if len(runs) == 1:
-        return test_row(name, runs[0])
-    row: Row = {"model": name, "macro-F1": fmean(one.result["metrics"]["macro_f1"] for one in runs)}
-    photos = runs[0].result["metrics"]["photos"]
+def _over_seeds(name: str, runs: Mapping[int, Done]) -> Row:
+    """Return the row of one way."""
+    figures = [one.result["metrics"] for one in runs.values()]
+    how = FROZEN if figures[0]["frozen"] else FINE_TUNED
+    row: Row = {"model": name, "macro-F1": fmean(each["macro_f1"] for each in figures), "seeds": len(runs),
+                "pixels a side": _side(runs)}  # fmt: skip
     for k in (1, 3, 5):
-        shares = [one.result["metrics"][f"top{k}"] for one in runs]
+        shares = [each[f"top{k}"] for each in figures]
         if None not in shares:
-            row[f"top-{k}"] = _cell(estimate(shares, photos))
+            row[f"top-{k}"] = estimate(shares, figures[0]["photos"]).cell(how)
     return row
 
 
-def _cell(found: Estimate) -> dict[str, Any]:
-    how = f"{FINE_TUNED}, {found.basis}"
-    return studying.accuracy(found.mean, (found.low, found.high), photos=found.photos, split="test", how=how)
+def _side(runs: Mapping[int, Done]) -> int:
+    return int(_recipe(next(iter(runs.values())))["image_size"])
 
 
 def cluster_table(done: Mapping[str, Done]) -> list[Table]:
@@ -112,9 +112,14 @@ def cluster_table(done: Mapping[str, Done]) -> list[Table]:
     ]  # fmt: skip
     note = (
         f"{found['clusters']} groups that K-means makes of the pixels of {found['faces']:,} unlabelled and train "
-        f"faces; compared on the {found['named']:,} whose photos came with a name (all of them, if none did). ARI and "
-        "AMI are 0 by chance, NMI is not: many people with few photos raise it. The 95 % interval of AMI is of drawing "
-        "half of the faces again and again."
+        f"faces; compared on the {found['named']:,} whose photos came with a name (all of them, if none did). AMI "
+        "decides: 0 by chance, and 1 where the finer of the two only divides up the coarser (all photos of a person "
+        "are in one group; a group is all dark, all middling or all bright), which few groups can reach with many "
+        "people as with three thirds of brightness. NMI and ARI stand beside, but cannot be compared so: they are 1 "
+        "only where both are the same grouping, and NMI is not 0 by chance: many people with few photos raise it. "
+        "Light is the mean grey of the very pixels that are grouped: skin, hair and background count as light too, and "
+        "groups of pixels cannot but know something of their mean. The 95 % interval of AMI is of drawing half of the "
+        "faces again and again."
     )
     return [Table(title="Do pixel clusters find people, or light?", note=note, columns=columns, rows=rows)]
 
@@ -125,8 +130,7 @@ def _ends(interval: Sequence[float] | None) -> str:
 
 def charts(done: Mapping[str, Done]) -> list[Chart]:
     """Return accuracy and loss on val of every way on one chart; bands are the range over seeds."""
-    groups = {name: _of(done, way) for way, name in _WAYS.items()}
-    groups |= {name: [done[key]] for key, name in _TRANSFER.items() if key in done}
+    groups = {name: _by_seed(done, way).values() for way, name in (_WAYS | _TRANSFER).items()}
     lines = []
     for field, what in (("val_top1", "accuracy"), ("val_loss", "loss")):
         for name, runs in groups.items():
@@ -206,28 +210,31 @@ def _similar(done: Mapping[str, Done]) -> list[str]:
     ways = {way: _by_seed(done, way) for way in ("pretrained", "nothing")}
     if not all(ways.values()):
         return []
-    first, second = (_cell(_top1(runs)) for runs in ways.values())
+    first, second = (_cell(runs) for runs in ways.values())
     verdict = told_apart(ways["pretrained"], ways["nothing"])
     return [f"“Similar accuracy”: {said(first)} with pseudo-labels first, {said(second)} from nothing, of "
             f"{first['photos']:,} test photos: the first is {verdict}."]  # fmt: skip
 
 
 def _transfer(done: Mapping[str, Done]) -> list[str]:
-    """Return what transfer reaches, and how that compares with TinyVGG of the same seed."""
-    cells = {key: cell for key in _TRANSFER if key in done and (cell := reached(done[key])) is not None}
-    nothing = {0: done["nothing-0"]} if "nothing-0" in done else {}
-    if len(cells) < len(_TRANSFER) or not nothing:
+    """Return what transfer reaches, and how that compares with TinyVGG of the same seeds."""
+    nothing, ways = _by_seed(done, "nothing"), {way: _by_seed(done, way) for way in _TRANSFER}
+    if not nothing or not all(ways.values()):
         return []
     frozen, tuned = (
-        f"{said(cells[key])} {how} ({told_apart({0: done[key]}, nothing)})"
-        for key, how in (
+        f"{said(_cell(ways[way]))} {how} ({told_apart(ways[way], nothing)})"
+        for way, how in (
             ("transfer-frozen", "with its ImageNet weights left as they are, which is what S2 called transfer"),
             ("transfer-tuned", "fine-tuned"),
         )
     )
+    side = _side(ways["transfer-tuned"])
+    small = (
+        f" EfficientNet was trained for {_TRAINED_FOR} pixels, so {side} hold it back." if side < _TRAINED_FOR else ""
+    )
     return [
-        f"“Transfer did poorly”: beside TinyVGG from nothing, {said(_cell(_top1(nothing)))} of the same test photos, "
-        f"EfficientNet reaches {frozen}, and {tuned}."
+        f"“Transfer did poorly”: beside TinyVGG from nothing at {_side(nothing)} pixels a side, {said(_cell(nothing))} "
+        f"of the same test photos, EfficientNet at {side} reaches {frozen}, and {tuned}.{small}"
     ]
 
 
@@ -242,24 +249,20 @@ def _light(done: Mapping[str, Done]) -> list[str]:
         verdict = f"K-means on pixels finds {'light more than people' if gap[0] > 0 else 'people more than light'}"
     beyond = "" if gap is None else f", light's being larger by {gap[0]:z.2f} to {gap[1]:z.2f}"
     return [
-        f"{verdict}: beyond chance its groups agree with people by AMI {people['ami']:z.2f} "
-        f"({_ends(people.get('ami_interval'))}), with brightness by {light['ami']:z.2f} "
+        f"{verdict}: of the most that so many groups can know, beyond chance, they know {people['ami']:z.2f} of people "
+        f"(AMI; {_ends(people.get('ami_interval'))}) and {light['ami']:z.2f} of the mean brightness of these pixels "
         f"({_ends(light.get('ami_interval'))}){beyond}; NMI is {people['nmi']:z.2f} (shuffled "
         f"{people['nmi_by_chance']:z.2f}) and {light['nmi']:z.2f} (shuffled {light['nmi_by_chance']:z.2f})."
     ]
 
 
-def _top1(runs: Mapping[int, Done]) -> Estimate:
+def _cell(runs: Mapping[int, Done]) -> dict[str, Any]:
     figures = [one.result["metrics"] for one in runs.values()]
-    return estimate([each["top1"] for each in figures], figures[0]["photos"])
+    return estimate([each["top1"] for each in figures], figures[0]["photos"]).cell("")
 
 
 def _by_seed(done: Mapping[str, Done], way: str) -> dict[int, Done]:
     return {number: done[f"{way}-{number}"] for number in _seeds(done, way)}
-
-
-def _of(done: Mapping[str, Done], way: str) -> list[Done]:
-    return [done[f"{way}-{number}"] for number in _seeds(done, way)]
 
 
 def _seeds(done: Mapping[str, Done], way: str) -> list[int]:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from facessl import answers
+from facessl import answers, studying
 from facessl.metrics import wilson_interval
 from facessl.significance import mcnemar
 from facessl.studying import Done
@@ -29,6 +29,11 @@ class Estimate(NamedTuple):
     def basis(self) -> str:
         """Return in words what the interval is of, for how an accuracy was measured."""
         return f"mean of {self.seeds} seeds, interval over seeds and photos" if self.seeds > 1 else "one seed"
+
+    def cell(self, how: str) -> dict[str, Any]:
+        """Return it for a report's table, measured on test; ``how``: frozen, fine-tuned, a plain method."""
+        interval = (self.low, self.high)
+        return studying.accuracy(self.mean, interval, photos=self.photos, split="test", how=f"{how}, {self.basis}")
 
 
 def estimate(shares: Sequence[float], photos: int) -> Estimate:

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from facessl import methods, registry, runs
 from facessl.errors import RecipeError, RunError
 from facessl.run import Run
-from facessl.studies._cells import missing_weights
 
 
 @dataclass(frozen=True)
@@ -15,9 +14,18 @@ class Start:
     """A start, by the word it was asked for with; of a run its whole id."""
 
     word: str
-    kind: Literal["nothing", "imagenet", "method", "run"]
+    kind: Literal["nothing", "untrained", "imagenet", "method", "run"]
     title: str
     missing: str = ""  # why it cannot be had here, and what to do
+
+    @property
+    def begins_with_nothing(self) -> bool:
+        """Return whether the network has learnt nothing before; ``untrained`` reads its embedding all the same."""
+        return self.kind in ("nothing", "untrained")
+
+    def weights(self, backbone: str) -> str:
+        """Return the backbone where the start is its ImageNet weights, for a step; else nothing."""
+        return backbone if self.kind == "imagenet" else ""
 
 
 ALL = "all"  # each method that learns without names
@@ -41,8 +49,10 @@ def read(text: str, backbone: str, workspace: Path, *, nameless: bool = True) ->
 def _start(word: str, backbone: str, workspace: Path, *, nameless: bool) -> Start:
     if word in ("nothing", "scratch"):
         return Start("nothing", "nothing", "nothing")
+    if word == "untrained":
+        return Start("untrained", "untrained", "the untrained network")
     if word == "imagenet":
-        return Start("imagenet", "imagenet", "ImageNet", _no_weights(backbone, workspace))
+        return Start("imagenet", "imagenet", "ImageNet", _no_weights(backbone))
     method = word.replace("-", "_")
     if method in registry.names("methods"):
         plugin = registry.load("methods", method)
@@ -58,7 +68,7 @@ def _of_run(word: str, workspace: Path, *, nameless: bool) -> Start:
     except RunError as error:
         known = ", ".join(registry.names("methods"))
         raise RecipeError(
-            f"{word!r} is no start: name nothing, imagenet, all, a method ({known}) or a run. {error}"
+            f"{word!r} is no start: name nothing, untrained, imagenet, all, a method ({known}) or a run. {error}"
         ) from error
     if not (run.path / "model.json").exists():
         raise RecipeError(f"{run.id} has no trained model; choose a finished pre-training.")
@@ -79,8 +89,8 @@ def _learnt_from_names(run: Run, workspace: Path) -> Run | None:
     return _learnt_from_names(runs.find(workspace, init), workspace) if there else None
 
 
-def _no_weights(backbone: str, workspace: Path) -> str:
+def _no_weights(backbone: str) -> str:
     plugin = registry.load("backbones", backbone)
     if plugin.IMAGENET_FILE is None:
         return f"There are no ImageNet weights of {plugin.TITLE}; choose another backbone to start from them."
-    return missing_weights(backbone, workspace)
+    return ""  # they are here, or will be fetched

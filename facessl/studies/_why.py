@@ -157,9 +157,12 @@ def transfer_table(done: Mapping[str, Done]) -> list[Table]:
         "Its log begins at 97.7 % on train because its cell had been run before: what it calls epoch 1 is the first of "
         "a second run. And it says pre-trained where it runs resnet18(pretrained=False): nothing was transferred."
     )
+    if any(row[f"macro-F1, {_LAST}"] is None for row in rows):
+        note += " A dash: the version that trained it did not measure that."
     if TRANSFER not in done:
         note += " What true ImageNet weights would have given is not known here without them."
-    return [Table(title=TRANSFER_TITLE, note=note, columns=["what is done otherwise", _LAST, _FIRST], rows=rows)]
+    columns = ["what is done otherwise", _LAST, _FIRST, *(f"macro-F1, {column}" for column in (_LAST, _FIRST))]
+    return [Table(title=TRANSFER_TITLE, note=note, columns=columns, rows=rows)]
 
 
 def _model_2(words: str, found: Mapping[str, Any], first: int) -> Row:
@@ -170,6 +173,8 @@ def _model_2(words: str, found: Mapping[str, Any], first: int) -> Row:
         "what is done otherwise": words,
         _FIRST: accuracy(epochs[0]["train_top1"], learnt, "train", "all layers trained, counted on the way"),
         _LAST: accuracy(epochs[-1]["top1"], found["photos"], found["split"], "all layers trained"),
+        f"macro-F1, {_FIRST}": epochs[0].get("train_macro_f1"),
+        f"macro-F1, {_LAST}": epochs[-1].get("macro_f1"),
     }
 
 

@@ -93,9 +93,10 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     ]
     readings.append(Step(_PLAIN_ROWS, "inside", {**_DESCRIBED}))
     for start in _starts.read(options.models, options.backbone, workspace, nameless=False):
-        if start.kind != "nothing":  # which is the untrained network
+        if not start.begins_with_nothing:  # the untrained network is read anyway
             model = f"@pretrain {start.word}" if start.kind == "method" else start.word
-            readings.append(Step(start.word, "inside", {"model": model, **alike}, start.missing))
+            readings.append(Step(start.word, "inside", {"model": model, **alike}, start.missing,
+                                 start.weights(options.backbone)))  # fmt: skip
     return [*made, *readings]
 
 
@@ -193,7 +194,9 @@ def _by_factor(found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 # -- the answer --------------------------------------------------------------------------------------------------
 
 
-def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
+def answer(
+    dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path, left_out: Mapping[str, str]
+) -> Report:
     """Return the heat map, the figures behind it, and in words what is known best and least."""
     titles = {**_PLAIN, **{start.word: start.title for start in _starts.read(
         options.models, options.backbone, workspace, nameless=False

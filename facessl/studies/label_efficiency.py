@@ -1,6 +1,7 @@
 """How many names are enough? Accuracy against the share of labels: from nothing, pre-trained, borrowed, plain."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +27,10 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     starts: str = Field(
-        "nothing, simclr, imagenet",
-        description="Where learning starts, with commas: nothing, imagenet, methods that pre-train here (all: each "
-        "that learns without names), ids of runs.",
+        "nothing, untrained, simclr, imagenet",
+        description="Where learning starts, with commas: nothing (averaged features), untrained (the same network, "
+        "read and begun as those that have learnt before: what they are compared with), imagenet, methods that "
+        "pre-train here (all: each that learns without names), ids of runs.",
     )
     shares: str = Field(
         "1, 5, 10, 25, 50, 100", description="Shares of each person's train labels in per cent, at least one photo."
@@ -66,7 +68,9 @@ class Options(BaseModel):
     @classmethod
     def _not_empty(cls, text: str) -> str:
         if not (words := _starts.words(text)):
-            raise ValueError("name a start or more, with commas between them: nothing, imagenet, simclr, a run's id")
+            raise ValueError(
+                "name a start or more, with commas between them: nothing, untrained, imagenet, simclr, a run's id"
+            )
         return ", ".join(words)
 
 
@@ -104,10 +108,15 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     return found
 
 
-def answer(dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path) -> Report:
+def answer(
+    dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path, left_out: Mapping[str, str]
+) -> Report:
     """Return curves, crossing points and the plain rows beside, as far as the runs are done."""
-    starts = _starts.read(options.starts, options.backbone, workspace)
     shares = distinct_shares(dataset, options)
+    starts = [
+        replace(start, missing=left_out.get(_key(_lines([start], options)[0], shares[0], options.seed), ""))
+        for start in _starts.read(options.starts, options.backbone, workspace)
+    ]
     reached: dict[Line, dict[float, dict[int, Done]]] = {line: {} for line in _lines(starts, options)}
     for line, curve in reached.items():
         for share in shares:
@@ -138,7 +147,10 @@ def _pretrain_seeds(options: Options) -> range:
 
 def _lines(starts: list[Start], options: Options) -> list[Line]:
     modes = ("frozen", "finetune") if options.mode == "both" else (options.mode,)
-    return [Line(start, mode) for start in starts for mode in modes]
+    lines = [Line(start, mode) for start in starts for mode in modes]
+    # A frozen network is read by its embedding anyway, so those two would be one.
+    twice = any(start.kind == "nothing" for start in starts)
+    return [line for line in lines if not (twice and line.start.kind == "untrained" and line.mode == "frozen")]
 
 
 def _pretraining(start: Start, seed: int, options: Options) -> str:
@@ -158,8 +170,16 @@ def _fine_tuning(line: Line, share: float, seed: int, options: Options, more: di
         "epochs": round(whole * min(options.stretch, 100 / share)),
     }
     kind, word = line.start.kind, line.start.word
-    init = {"nothing": "scratch", "imagenet": "imagenet", "method": f"@{_pretraining(line.start, seed, options)}"}
+    init = {
+        "nothing": "scratch",
+        "untrained": "scratch",
+        "imagenet": "imagenet",
+        "method": f"@{_pretraining(line.start, seed, options)}",
+    }
     settings["init"] = init.get(kind, word)
+    if kind == "untrained" and line.mode == "finetune":
+        settings["head"] = "embedding"
     if kind != "run":  # which brings its own
         settings |= {"backbone": options.backbone, "image_size": options.image_size}
-    return Step(_key(line, share, seed), "finetune", settings, line.start.missing)
+    missing, weights = line.start.missing, line.start.weights(options.backbone)
+    return Step(_key(line, share, seed), "finetune", settings, missing, weights)

@@ -177,14 +177,15 @@ def test_what_a_study_takes_leaves_out_what_builds_on_what_is_missing(
     steps = [
         Step("a", "pretrain", {}), Step("b", "pretrain", {}, "There are no weights."),
         Step("c", "finetune", {"init": "@a"}), Step("d", "finetune", {"init": "@b"}), Step("e", "inside", {}),
-        Step("f", "inside", {}),
+        Step("f", "inside", {}), Step("g", "finetune", {"init": "imagenet"}, weights="efficientnet_b0"),
     ]  # fmt: skip
     monkeypatch.setattr(plugin, "steps", lambda dataset, options, workspace: steps)
     app = open_page("compare")
     app.session_state["compare-tabs"] = "Studies"
     said = words(app.run())
-    assert "It takes 1 pre-training, 1 fine-tuning, 2 computations of its own." in said
+    assert "It takes 1 pre-training, 2 fine-tunings, 2 computations of its own." in said
     assert said.count("There are no weights.") == 1
+    assert "It first fetches the ImageNet weights of EfficientNet-B0" in said
 
 
 @pytest.mark.parametrize("preset", registry.names("studies"))

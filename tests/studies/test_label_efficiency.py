@@ -24,6 +24,7 @@ from tests.tiny import make_set
 
 NOTHING = Line(Start("nothing", "nothing", "nothing"), "finetune")
 SIMCLR = Line(Start("simclr", "method", "SimCLR"), "frozen")
+UNTRAINED = Line(NOTHING.start, "frozen")
 
 
 def tuned(top1: float, right: list[bool] | None = None, folder: Path | None = None) -> Done:
@@ -147,17 +148,18 @@ def test_one_seed_is_decided_by_mcnemars_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("verdicts", "said"), [
-    ((1, 1, 0, 0), "better than from nothing with 1 % and 5 % of the labels; from 10 % of the labels on, "
+    ((1, 1, 0, 0), "better than “untrained, frozen” with 1 % and 5 % of the labels; from 10 % of the labels on, "
                    "the two are not told apart."),
-    ((1, 0, -1, -1), "from 5 % of the labels on, the two are not told apart, but with 10 % and 100 % from nothing "
-                     "is better."),
-    ((1, -1, -1, -1), "from 5 % of the labels on, from nothing is better."),
+    ((1, 0, -1, -1), "from 5 % of the labels on, the two are not told apart, but with 10 % and 100 % “untrained, "
+                     "frozen” is better."),
+    ((1, -1, -1, -1), "from 5 % of the labels on, “untrained, frozen” is better."),
     ((1, 1, 1, 1), "with every share of the labels, from 1 % to 100 %."),
-    ((0, 0, 0, 0), "with no share of the labels better than from nothing; no difference is more than chance."),
-    ((0, 0, -1, 0), "with no share of the labels better than from nothing, and worse with 10 %."),
+    ((0, 0, 0, 0), "with no share of the labels better than “untrained, frozen”; no difference is more than chance."),
+    ((0, 0, -1, 0), "with no share of the labels better than “untrained, frozen”, and worse with 10 %."),
 ])  # fmt: skip
 def test_where_curves_cross_is_said(verdicts: tuple[int, ...], said: str) -> None:
-    assert _sentence(SIMCLR, dict(zip((1.0, 5.0, 10.0, 100.0), verdicts, strict=True))).endswith(said)
+    sentence = _sentence(SIMCLR, UNTRAINED, dict(zip((1.0, 5.0, 10.0, 100.0), verdicts, strict=True)))
+    assert sentence.startswith("“SimCLR, frozen” is") and sentence.endswith(said)
 
 
 IMAGENET = Line(Start("imagenet", "imagenet", "ImageNet", "Put its weights there."), "finetune")
@@ -170,8 +172,8 @@ IMAGENET = Line(Start("imagenet", "imagenet", "ImageNet", "Put its weights there
         ([NOTHING, IMAGENET], [NOTHING], "ImageNet cannot be had: Put its weights there."),
         ([NOTHING, SIMCLR], [NOTHING], "So far there is no start that could be compared"),
         ([NOTHING, SIMCLR], [SIMCLR], "So far there is no start that could be compared"),
-        ([SIMCLR], [SIMCLR], "Without “nothing, fine-tuned”"),
-        ([NOTHING, SIMCLR], [NOTHING, SIMCLR], "and from nothing are not told apart"),
+        ([SIMCLR], [SIMCLR], "Without nothing or untrained among the starts"),
+        ([NOTHING, SIMCLR], [NOTHING, SIMCLR], "and “from nothing, fine-tuned” are not told apart"),
     ],
 )
 def test_a_study_of_one_start_has_nothing_to_compare_it_with(asked: list[Line], done: list[Line], said: str) -> None:
@@ -183,6 +185,52 @@ def test_a_study_of_one_start_has_nothing_to_compare_it_with(asked: list[Line], 
     assert ("imagenet" in sentence and "simclr" in sentence and "supcon" not in sentence) == (
         "compare that" in sentence
     )
+
+
+def test_a_network_without_learning_is_read_and_begun_like_those_that_learnt_before(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    options = study.Options(starts="nothing, untrained, simclr", seeds=1, shares="100")
+    steps = {step.key: step.settings for step in study.steps(open_dataset(tmp_path, "tiny"), options, tmp_path)}
+    # Frozen, nothing and untrained are one: five lines, not six.
+    assert list(steps)[1:] == [
+        f"{word}, {mode}, 100 %, seed 0"
+        for word, mode in (("nothing", "frozen"), ("nothing", "finetune"), ("untrained", "finetune"),
+                           ("simclr", "frozen"), ("simclr", "finetune"))
+    ]  # fmt: skip
+    recipe, learnt_before, plain = (
+        recipes.build(config.FinetuneRecipe, {**steps[f"{word}, finetune, 100 %, seed 0"], "init": init})
+        for word, init in (("untrained", "scratch"), ("simclr", "a-run"), ("nothing", "scratch"))
+    )
+    assert recipe.reads_embedding and learnt_before.reads_embedding and not plain.reads_embedding
+    differ = {name for name, value in recipe.model_dump().items() if learnt_before.model_dump()[name] != value}
+    assert differ == {"init", "head"}  # whose auto means the embedding, of what learnt before
+    alone = study.steps(open_dataset(tmp_path, "tiny"), options.model_copy(update={"starts": "untrained"}), tmp_path)
+    assert [step.settings["mode"] for step in alone] == ["frozen", "finetune"]
+
+
+def test_like_is_compared_with_like_and_both_are_named() -> None:
+    simclr, untrained = SIMCLR.start, Start("untrained", "untrained", "the untrained network")
+    lines = [UNTRAINED, NOTHING, Line(untrained, "finetune"), SIMCLR, Line(simclr, "finetune")]
+    reached = {line: {10.0: {0: tuned(0.5)}} for line in lines}
+    first, second, *others = report(reached, same=[], pretrained_once=True).sentences
+    assert first.startswith("“SimCLR, frozen” and “untrained, frozen” are")
+    assert second.startswith("“SimCLR, fine-tuned” and “from nothing on the untrained embedding, fine-tuned” are")
+    assert not any("Compared so" in said for said in others)
+    unlike = {line: reached[line] for line in (NOTHING, SIMCLR, Line(simclr, "finetune"))}
+    first, second, third, *_ = report(unlike, same=[], pretrained_once=True).sentences
+    assert "“from nothing, fine-tuned”" in first and "“from nothing, fine-tuned”" in second
+    assert third.startswith("Compared so, “SimCLR, frozen” and “SimCLR, fine-tuned” differ in more than the start")
+
+
+def test_weights_that_cannot_be_had_are_named_where_nothing_else_is_left_to_compare(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    dataset, options = open_dataset(tmp_path, "tiny"), study.Options(starts="nothing, imagenet", shares="100", seeds=1)
+    done = {"nothing, finetune, 100 %, seed 0": tuned(0.5)}
+    left_out = {f"imagenet, {mode}, 100 %, seed 0": "No network here." for mode in ("frozen", "finetune")}
+    alone, waiting = (
+        study.answer(dataset, options, done, tmp_path, missing).sentences[0] for missing in (left_out, {})
+    )
+    assert "ImageNet cannot be had: No network here." in alone and waiting.startswith("So far there is no start")
 
 
 def test_the_plain_methods_are_drawn_behind_the_starts() -> None:

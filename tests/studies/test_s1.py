@@ -4,14 +4,16 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 
-from facessl import losses, registry
+from facessl import devices, files, losses, registry
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError, Stopped
 from facessl.metrics import wilson_interval
@@ -92,8 +94,38 @@ def test_their_accuracy_is_the_mean_over_batches_also_of_a_smaller_last_one() ->
     right = np.tile([1.0, 0.0, 0.0, 0.0], (64, 1))
     wrong = np.tile([0.0, 1.0, 0.5, 0.2], (32, 1))
     pictures = _notebook.Pictures(np.zeros((96, 1, 1, 3), np.uint8), labels, labels, np.arange(96), 4)
-    found = _notebook._notebook_accuracy(np.concatenate([right, wrong]), pictures)
-    assert found == {"top1": 0.5, "top3": 0.5}  # 64 of 96 would be 2/3
+    found = _notebook._judged_as_it_did(np.concatenate([right, wrong]), pictures)
+    assert (found["top1"], found["top3"], found["top5"]) == (0.5, 0.5, 1.0)  # 64 of 96 would be 2/3
+    assert found["macro_f1"] == pytest.approx(0.8)  # of the only one there: precision 1, recall 64 of 96
+
+
+def test_names_on_the_way_are_counted_as_scikit_learn_counts_them() -> None:
+    """A network that stands still gives the same answers before and during an epoch."""
+    faces = np.random.default_rng(0).integers(0, 256, (70, 4, 4, 3), dtype=np.uint8)
+    labels = np.arange(70) % 3
+    pictures = _notebook.Pictures(faces, labels, np.arange(10, 70), np.arange(10), 3)
+    work = _notebook.Work(pictures, devices.compute("cpu", "fp32", 1), lambda: None, np.random.default_rng(0))
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 3))
+    answers = network(torch.from_numpy(faces[10:]).permute(0, 3, 1, 2).float() / 255).argmax(dim=1).numpy()
+    found = _notebook._taught(network, torch.optim.SGD(network.parameters(), lr=0.0), work)
+    assert found["train_macro_f1"] == pytest.approx(f1_score(labels[10:], answers, average="macro"))
+    assert found["train_top1"] == pytest.approx(accuracy_score(labels[10:], answers))
+
+
+def test_as_they_did_it_has_a_top_5_where_there_are_more_people_and_a_version_measured_it() -> None:
+    row = {"epoch": 1, "top1": 0.2, "top3": 0.4, "top5": 0.6, "macro_f1": 0.17, "last_loss": 1.0}
+    result = {"epochs": [row], "photos": 50, "chance": 1 / 6, "split": _why.POOLED}
+    (table,) = _s1_report.by_epoch({"notebook": Done("", None, result)})
+    first = table.rows[0]
+    assert (first["ours as they did it: top-5"]["share"], first["ours as they did it: macro-F1"]) == (0.6, 0.17)
+    assert {"ours as they did it: top-5", "ours as they did it: macro-F1"} <= set(table.columns)
+    five = {**result, "chance": 1 / 5}
+    assert _s1_report.by_epoch({"notebook": Done("", None, five)})[0].rows[0]["ours as they did it: top-5"] is None
+    old = {**result, "epochs": [{name: row[name] for name in ("epoch", "top1", "top3", "last_loss")}]}
+    first = _s1_report.by_epoch({"notebook": Done("", None, old)})[0].rows[0]
+    assert first["ours as they did it: top-5"] is first["ours as they did it: macro-F1"] is None
+    assert first["ours as they did it: top-3"]["share"] == 0.4
 
 
 def test_the_pooled_split_is_scikit_learns_four_fifths_of_everybody() -> None:
@@ -195,14 +227,22 @@ def test_a_set_without_names_is_refused_before_anything_is_trained(prepared_home
 def test_every_step_that_can_be_taken_was(taken: tuple[Path, dict[str, Done]]) -> None:
     _, done = taken
     assert {f"why-{name}" for name in _why.CHANGES if name != "notebook"} <= done.keys()
-    assert {"notebook", "notebook-classifier", "simclr", "simclr-linear", "simclr-tuned", "nothing"} <= done.keys()
+    assert {
+        "notebook",
+        "notebook-classifier",
+        "simclr",
+        "simclr-linear",
+        "simclr-tuned",
+        "nothing",
+        "nothing-embedding",
+    } <= done.keys()
     assert "imagenet-tuned" not in done  # no weights in a test's workspace
 
 
 def test_the_report_holds_three_columns_a_panel_and_what_is_missing(
     prepared_home: Path, taken: tuple[Path, dict[str, Done]]
 ) -> None:
-    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, taken[1], prepared_home)
+    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, taken[1], prepared_home, {})
     tables = {table.title: table for table in report.tables}
     first = tables["Their figure · ours as they did it · ours done right"].rows[0]
     assert first["their figure: top-1"]["share"] == 0.212
@@ -237,7 +277,6 @@ def test_the_report_holds_three_columns_a_panel_and_what_is_missing(
     assert why_20.count(" – ") == 3  # each share with its interval
     on_test = tables["Done right, on test"].rows
     assert {"majority", "PCA + LDA", "1-NN on PCA-whitened pixels"} <= {row["model"] for row in on_test}
-    assert any("ImageNet weights of ResNet18" in said for said in report.missing)
     assert any("cannot be said here without ImageNet weights" in said for said in report.sentences)
     json.dumps(report.as_dict(), allow_nan=False)
 
@@ -247,7 +286,7 @@ def test_two_figures_of_one_network_are_told_apart(prepared_home: Path, taken: t
     result = {**taken[1]["notebook"].result, "argmax": 0.123}
     result["epochs"] = [{**result["epochs"][-1], "top1": 0.045}]
     done = {**taken[1], "notebook": Done("notebook", None, result)}
-    said = s1.answer(open_dataset(prepared_home, "demo"), TINY, done, prepared_home).sentences
+    said = s1.answer(open_dataset(prepared_home, "demo"), TINY, done, prepared_home, {}).sentences
     assert any("right in 12.3 %" in sentence for sentence in said)
     (own,) = (sentence for sentence in said if "SimCLR 4.5 %" in sentence)
     assert "the same network as the 12.3 % above" in own and "with batch norm as while training" in own
@@ -283,7 +322,7 @@ def test_a_stop_ends_a_notebooks_training_between_two_batches(prepared_home: Pat
 
 def test_an_answer_is_there_before_anything_is_done(prepared_home: Path) -> None:
     done: Mapping[str, Done] = {}
-    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, done, prepared_home)
+    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, done, prepared_home, {})
     assert report.sentences == [] and len(report.tables) == 2  # what they published
 
 
@@ -300,6 +339,34 @@ def test_transfer_beats_simclr_only_where_chance_cannot_say_so(
     # The photos that only one got right are a coin's throws: 2 · 2⁻¹⁸ of eighteen, 2 · 2⁻³ of three.
     p = 2 * 0.5 ** abs(rival - simclr)
     assert f"p = {p:.2g}" in sentence and ("can be chance" in sentence) == (p > 0.05)
+
+
+def test_without_imagenet_simclr_is_compared_with_the_network_from_nothing_that_is_read_alike(tmp_path: Path) -> None:
+    right = {"nothing": 10, "nothing-embedding": 30, "simclr-tuned": 34}
+    done = {key: judged(tmp_path / key, number) for key, number in right.items()}
+    (sentence,) = _s1_report._survives(done)
+    assert "is not decided on this set: 75.0 %" in sentence and "against 85.0 %" in sentence
+    assert "“ResNet18 from nothing, on its untrained embedding” and “SimCLR, fine-tuned”" in sentence
+    del done["nothing-embedding"]
+    assert _s1_report._survives(done) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [(["nothing"], "From nothing done right, fine-tuned"),
+     (["nothing", "imagenet-tuned"], "ImageNet done right, fine-tuned")],
+)  # fmt: skip
+def test_the_reports_side_by_side_hold_transfer_or_what_stood_in_for_it(
+    tmp_path: Path, keys: list[str], shown: str
+) -> None:
+    done = {}
+    for place, key in enumerate(keys):
+        done[key] = judged(tmp_path / key, 20)
+        figures = {"precision": 0.5, "recall": 0.25, "f1-score": 0.25 + place, "support": 40}
+        files.write_json(tmp_path / key / "report.json", {"report": {"Ann": figures, "macro avg": figures}})
+    (table,) = _s1_report._our_reports(SimpleNamespace(people=["Ann"]), done)  # type: ignore[arg-type]
+    assert table.columns == ["person", *(f"{shown}: {said}" for said in ("precision", "recall", "F1", "photos"))]
+    assert [row[f"{shown}: F1"] for row in table.rows] == [0.25 + len(keys) - 1] * 2
 
 
 def judged(folder: Path, right: int) -> Done:
@@ -324,6 +391,13 @@ def test_model_2s_mistakes_are_switched_off_alone_and_together() -> None:
     assert [row[_why._FIRST]["share"] for row in table.rows] == [0.6, 0.4] * 2
     assert [row[_why._LAST]["share"] for row in table.rows] == pytest.approx([0.6, 0.4] * 2)
     assert table.rows[0][_why._FIRST]["photos"] == 80 and "not known here" not in table.note
+    assert "A dash" in table.note and all(row[f"macro-F1, {_why._LAST}"] is None for row in table.rows)
+    for epoch in epochs:
+        epoch |= {"train_macro_f1": epoch["train_top1"] / 2, "macro_f1": epoch["top1"] / 2}
+    (table,) = _why.transfer_table(done)
+    for column in (_why._FIRST, _why._LAST):
+        assert [row[f"macro-F1, {column}"] for row in table.rows] == [row[column]["share"] / 2 for row in table.rows]
+    assert "A dash" not in table.note
 
 
 def test_the_notebook_is_no_method_of_ours() -> None:

@@ -1,17 +1,24 @@
 """S2: ratios and censoring on hand-made curves, light against people, and a study whole."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import adjusted_mutual_info_score
 
+from facessl import files
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError
+from facessl.run import Run
 from facessl.studies import _clusters, _epochs, _s2_report, s2
 from facessl.studies._epochs import Race, over_seeds, race
+from facessl.studies._seeds import estimate
 from facessl.studying import Done
 from tests.studies.taking import take
+from tests.tiny import make_set
 
 TINY = s2.Options(seeds=2, clusters=3, image_size=32, pretext_epochs=1, epochs=2, batch_size=16, threads=1)
 
@@ -135,6 +142,39 @@ def test_groups_of_light_agree_with_light_and_not_with_people() -> None:
     assert _clusters.terciles(np.arange(9.0)).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
+def test_few_groups_can_know_many_people_as_wholly_as_three_shades() -> None:
+    """A thousand people, each wholly in one of ten groups; and ten groups, each of one shade."""
+    people = np.repeat(np.arange(1000), 3)
+    groups = people % 10
+    assert _clusters.ami(groups, people) == pytest.approx(1)
+    assert _clusters.ami(groups, groups * 3 // 10) == pytest.approx(1)
+    shuffled = np.random.default_rng(0).permutation(groups)
+    assert _clusters.ami(shuffled, people) == pytest.approx(0, abs=0.05)
+    # By the mean of both entropies, as is usual, the first would be a third at most, the second two thirds.
+    assert adjusted_mutual_info_score(people, groups) < 0.35
+    assert adjusted_mutual_info_score(groups * 3 // 10, groups) > 0.6
+
+
+def test_agreement_is_shared_information_less_that_of_shuffled_groups_of_the_most_there_could_be() -> None:
+    rng = np.random.default_rng(2)
+    people = np.repeat(np.arange(60), 4)
+    groups = np.where(rng.random(240) < 0.6, people % 5, rng.integers(5, size=240))
+
+    def shared(one: np.ndarray, other: np.ndarray) -> float:
+        """Mutual information, cell by cell of their table."""
+        total = 0.0
+        for i in set(one.tolist()):
+            for j in set(other.tolist()):
+                if both := np.mean((one == i) & (other == j)):
+                    total += both * math.log(both / (np.mean(one == i) * np.mean(other == j)))
+        return total
+
+    by_chance = np.mean([shared(rng.permutation(groups), people) for _ in range(60)])
+    most = min(shared(one, one) for one in (groups, people))  # with itself: its entropy
+    expected = (shared(groups, people) - by_chance) / (most - by_chance)
+    assert 0.2 < expected < 0.8 and _clusters.ami(groups, people) == pytest.approx(expected, abs=0.01)
+
+
 @pytest.fixture(scope="module")
 def taken(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
     dataset = open_dataset(prepared_home, "demo")
@@ -158,7 +198,7 @@ def test_both_networks_of_a_seed_learn_the_same_way(prepared_home: Path, taken: 
 
 
 def test_the_report_measures_the_claim_on_every_seed(prepared_home: Path, taken: dict[str, Done]) -> None:
-    report = s2.answer(open_dataset(prepared_home, "demo"), TINY, taken, prepared_home)
+    report = s2.answer(open_dataset(prepared_home, "demo"), TINY, taken, prepared_home, {})
     tables = {table.title: table for table in report.tables}
     rows = tables["Epochs until the supervised model's best"].rows
     assert [row["seed"] for row in rows] == [0, 1]
@@ -166,6 +206,7 @@ def test_the_report_measures_the_claim_on_every_seed(prepared_home: Path, taken:
         best = row["best of the supervised (val)"]
         assert best["low"] < best["share"] < best["high"] or best["share"] in (0, 1)
         assert (best["photos"], best["split"]) == (8, "val") and best["how"].startswith("fine-tuned")
+        assert 0 <= row["its macro-F1"] <= 1
         assert row["ratio"] == "censored" or row["ratio"] == row["epoch of the pre-trained"] / row["its epoch"]
     reached = tables["What each way reaches"].rows
     assert reached[0]["top-1"]["how"] == "fine-tuned, mean of 2 seeds, interval over seeds and photos"
@@ -176,19 +217,88 @@ def test_the_report_measures_the_claim_on_every_seed(prepared_home: Path, taken:
     assert {line["name"].rpartition(": ")[2] for line in chart.lines if line.get("right")} == {"loss"}
     (similar,) = (said for said in report.sentences if said.startswith("“Similar accuracy”"))
     assert " – " in similar and similar.endswith("than chance, 2 seeds each.")
-    assert any("ImageNet weights of EfficientNet-B0" in said for said in report.missing)
     json.dumps(report.as_dict(), allow_nan=False)
 
 
 def test_an_answer_is_there_before_anything_is_done(prepared_home: Path) -> None:
-    report = s2.answer(open_dataset(prepared_home, "demo"), TINY, {}, prepared_home)
+    report = s2.answer(open_dataset(prepared_home, "demo"), TINY, {}, prepared_home, {})
     assert report.sentences == [] and report.tables == [] and report.charts == []
 
 
-def test_frozen_transfer_is_s2s_and_waits_for_its_weights(prepared_home: Path, tmp_path: Path) -> None:
-    steps = {step.key: step for step in s2.steps(open_dataset(prepared_home, "demo"), s2.Options(), tmp_path)}
-    assert steps["transfer-frozen"].settings["mode"] == "frozen" and steps["transfer-frozen"].missing
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "efficientnet_b0_rwightman-7f5810bc.pth").touch()
-    assert not any(step.missing for step in s2.steps(open_dataset(prepared_home, "demo"), s2.Options(), tmp_path))
+def test_frozen_transfer_is_s2s_and_begins_with_borrowed_weights(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    steps = {step.key: step for step in s2.steps(open_dataset(tmp_path, "tiny"), s2.Options(), tmp_path)}
+    assert steps["transfer-frozen-0"].settings["mode"] == "frozen"
+    borrowing = {step.key.rpartition("-")[0] for step in steps.values() if step.weights == "efficientnet_b0"}
+    assert borrowing == {"transfer-frozen", "transfer-tuned"} and not any(step.missing for step in steps.values())
     assert sum(key.startswith("pretext-") for key in steps) == 5 and _epochs.CONFIDENCE == 0.95
+
+
+def test_transfer_sees_what_it_was_trained_for_with_every_seed_of_the_study(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    dataset, options = open_dataset(tmp_path, "tiny"), s2.Options(seeds=3, seed=7)
+    for way in ("transfer-frozen", "transfer-tuned"):
+        settings = [step.settings for step in s2.steps(dataset, options, tmp_path) if step.key.startswith(way)]
+        assert [(one["seed"], one["image_size"]) for one in settings] == [(7, 224), (8, 224), (9, 224)]
+    small = s2.steps(dataset, options.model_copy(update={"transfer_size": 96}), tmp_path)
+    assert {step.settings["image_size"] for step in small if step.kind != "inside"} == {64, 96}
+
+
+def judged(folder: Path, top1: float, side: int, plain: float, *, frozen: bool = False) -> Done:
+    """Return a fine-tuning of twenty test photos, at so many pixels, beside one plain method."""
+    folder.mkdir(parents=True)
+    about = {"kind": "finetune", "title": "", "after": [], "group": "", "edits": {}, "created": ""}
+    files.write_json(folder / "config.json", {**about, "recipe": {"dataset": "tiny", "image_size": side, "seed": 0}})
+    right = [place < round(20 * top1) for place in range(20)]
+    table = {"face": range(20), "label": 0, "predicted": [0 if one else 1 for one in right]}
+    pd.DataFrame(table).to_parquet(folder / "predictions.parquet")
+    metrics = {"top1": top1, "top3": None, "top5": None, "macro_f1": top1 / 2, "photos": 20, "frozen": frozen}
+    score = {"name": "PCA + LDA", "top1": plain, "low": 0.0, "high": 1.0, "photos": 20, "macro_f1": plain / 2}
+    return Done("", Run(folder), {"metrics": metrics, "baselines": [score]})
+
+
+def test_the_race_has_macro_f1_of_the_epoch_that_was_best_or_none_of_an_earlier_version(tmp_path: Path) -> None:
+    done = judged(tmp_path / "run", 0.5, 64, 0.2)
+    rows = [{"epoch": epoch, "val_top1": 0.1 * epoch, "val_macro_f1": 0.05 * epoch} for epoch in (1, 2, 3)]
+    files.write_text(tmp_path / "run" / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert _s2_report._macro_f1(done, 2) == 0.1
+    old = [{name: row[name] for name in ("epoch", "val_top1")} for row in rows]
+    files.write_text(tmp_path / "run" / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in old))
+    assert _s2_report._macro_f1(done, 2) is None
+
+
+@pytest.fixture
+def three_ways(tmp_path: Path) -> dict[str, Done]:
+    """TinyVGG from nothing and EfficientNet, of two seeds each, whose plain methods knew other names."""
+    done = {}
+    for seed in (0, 1):
+        for way, top1, side in (("nothing", 0.5, 64), ("transfer-frozen", 0.6, 160), ("transfer-tuned", 0.95, 160)):
+            key = f"{way}-{seed}"
+            frozen = way == "transfer-frozen"
+            done[key] = judged(tmp_path / key, top1 + seed / 20, side, 0.2 + seed / 5, frozen=frozen)
+    return done
+
+
+def test_transfer_is_judged_with_its_size_and_its_seeds(three_ways: dict[str, Done]) -> None:
+    (said,) = _s2_report._transfer(three_ways)
+    assert "TinyVGG from nothing at 64 pixels a side, 52.5 %" in said and "EfficientNet at 160 reaches 62.5 %" in said
+    assert "97.5 %" in said and said.count("2 seeds each") == 2
+    assert said.endswith("EfficientNet was trained for 224 pixels, so 160 hold it back.")
+    for done in three_ways.values():
+        assert done.run is not None
+        content = files.read_json(done.run.path / "config.json")
+        content["recipe"]["image_size"] = 224
+        files.write_json(done.run.path / "config.json", content)
+    assert "hold it back" not in _s2_report._transfer(three_ways)[0]
+
+
+def test_plain_rows_beside_means_over_seeds_are_means_over_seeds(three_ways: dict[str, Done]) -> None:
+    (table,) = _s2_report.on_test(three_ways)
+    rows = {row["model"]: row for row in table.rows}
+    assert (rows["PCA + LDA"]["top-1"]["share"], rows["PCA + LDA"]["macro-F1"]) == pytest.approx((0.3, 0.15))
+    expected = estimate([0.2, 0.4], 20)
+    assert (rows["PCA + LDA"]["top-1"]["low"], rows["PCA + LDA"]["top-1"]["high"]) == (expected.low, expected.high)
+    assert [(row["seeds"], row.get("pixels a side")) for row in table.rows] == [(2, 64), (2, 160), (2, 160), (2, None)]
+    assert [row["top-1"]["how"].partition(",")[0] for row in table.rows] == [
+        "fine-tuned", "frozen", "fine-tuned", "plain method"
+    ]  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from facessl import conducting, registry
+from facessl import borrowed, conducting, registry
 from facessl.config import StudyRecipe
 from facessl.dataset import FaceDataset
 from facessl.run import Run
@@ -115,5 +115,10 @@ def what_it_takes(dataset: FaceDataset, plugin: Any, options: Any) -> None:
         f":material/list: It takes {listed or 'nothing that can be done here'}. "
         "Runs that exist already, with the same settings, are used again."
     )
+    for title in borrowed.not_here(steps, studio().workspace):
+        st.caption(
+            f":material/download: It first fetches the ImageNet weights of {title}, which are not here; where that "
+            "fails, it says so and leaves out what begins with them."
+        )
     for sentence in dict.fromkeys(left_out.values()):
         st.caption(f":material/info: {plain(sentence)}")
