@@ -25,6 +25,11 @@ TITLES = {"one": "SimCLR · ResNet18 on lfw", "two": "SimCLR · ResNet18 on lfw 
             FinetuneRecipe(dataset="lfw", mode="frozen", backbone="tinyvgg", label_fraction=0.025),
             "Frozen TinyVGG on lfw (2.5 % of labels) from nothing",
         ),
+        (FinetuneRecipe(dataset="lfw"), "Fine-tuned ResNet18 on lfw from nothing"),
+        (
+            FinetuneRecipe(dataset="lfw", head="embedding", seed=2),
+            "Fine-tuned ResNet18 on lfw (on its embedding, seed 2) from nothing",
+        ),
         (FinetuneRecipe(dataset="lfw", init="imagenet", seed=1), "Fine-tuned ResNet18 on lfw (seed 1) from ImageNet"),
         (EmbedRecipe(dataset="six", model="one"), "Map of six by SimCLR · ResNet18 on lfw"),
         (PrepareRecipe(name="more", parent="six", source="synthetic"), "Add photos to six, as more"),
