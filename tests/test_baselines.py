@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from facessl import baselines, config, dataset, devices, pretraining, recipes, views, whitening
 from facessl.baselines import linear, pixel_embeddings, score, whitened_pixels
@@ -138,18 +139,21 @@ class Pixels(torch.nn.Module):
 
 @pytest.mark.parametrize("seen_by_the_network", [32, 64])
 def test_pixels_are_described_as_a_network_that_sees_them_would_be(seen_by_the_network: int):
-    faces, _ = patterns(30, 3, noise=40, side=64)
-    known, asked = faces[::3], faces[1::3]
+    faces, labels = patterns(30, 3, noise=500, side=64)
+    known, asked, people = faces[::3], faces[1::3], labels[::3] % 10
     network = Encoder(Pixels(), min(seen_by_the_network, 48), devices.pick("cpu"), "fp32", mirror=True)
     network.whitening = whitening.of_embeddings(network.descriptors(known), 512)
     expected, found = network.embed(asked), whitened_pixels(known, seen_by_the_network, seed=0)(asked)
     assert found.shape == expected.shape == (30, 7)
     assert np.allclose(found @ found.T, expected @ expected.T, atol=1e-3)
-    # A linear layer reads both in the same units.
+    # A linear layer reads both in the same units: each of the seven numbers about 1 large.
     network.linear_probe = True
-    assert np.allclose(
-        np.linalg.norm(whitening.stretched(found), axis=1), np.linalg.norm(network.classified(asked), axis=1)
-    )
+    read = network.classified(asked)
+    assert np.allclose(np.square(read).mean(axis=1), 1, atol=1e-5)
+    rows = by_name(known, people, asked, people, seed=0, side=seen_by_the_network)
+    layer = LogisticRegression(C=1 / (1e-3 * 30), max_iter=1000).fit(network.classified(known), people)
+    right = layer.predict(read) == people
+    assert 0 < right.sum() < 30 and rows["linear layer on PCA-whitened pixels"].top1 == pytest.approx(right.mean())
 
 
 def test_a_network_that_gives_pixels_is_as_good_after_pretraining_as_the_pixels_beside_it(tmp_path: Path):

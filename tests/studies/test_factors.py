@@ -92,7 +92,7 @@ def test_networks_are_read_of_each_face_as_it_is_and_not_of_its_mean_with_its_mi
         turned.__dict__["faces"] = np.asarray(dataset.faces).copy()
         rows = dataset.rows("test", "val")
         turned.faces[rows] = turned.faces[rows][:, :, ::-1]
-        for name in ("untrained", run.id):
+        for name in ("pixels-whitened", "untrained", run.id):
             one, other = (
                 factors._vectors(name, seen, rows, options, prepared_home, fine) for seen in (dataset, turned)
             )
