@@ -756,12 +756,12 @@ def test_runs_of_one_name_are_told_apart_by_what_most_do_not_have(empty_workspac
 
 def test_what_most_runs_have_is_not_told_of_each(empty_workspace: Path) -> None:
     usual = [make_run(empty_workspace, "pretrain", "alike", batch_size=200) for _ in range(3)]
-    other = make_run(empty_workspace, "pretrain", "alike", views={"hue": 0.2, "blur": 0.5, "flip": 0.1})
+    other = make_run(empty_workspace, "pretrain", "alike", views={"hue": 0.2, "blur": 0.7, "flip": 0.1})
     rows = rows_of([other, *usual])
     assert {rows[run.id]["What differs"] for run in usual} == {""}
     assert rows[other.id]["What differs"] == (
         f"batch size {PretrainRecipe.model_fields['batch_size'].default} · mirrored, how often 0.1 · hue 0.2 · "
-        "blur, how often 0.5"
+        "blur, how often 0.7"
     )
 
 
