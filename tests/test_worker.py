@@ -70,7 +70,7 @@ def test_a_command_that_does_nothing_but_a_run_gives_way_once(
 @pytest.mark.parametrize("own_session", [True, False])
 def test_a_session_gives_way_as_a_whole_only_where_it_is_the_runs_own(own_session: bool) -> None:
     shared = Path("/proc/self/autogroup")
-    if not shared.exists():
+    if not shared.exists() or not shared.read_text():  # it says nothing for a process in a container's own group
         pytest.skip("this system does not share by sessions")
     code = "from facessl import attending; attending.give_way(); print(open('/proc/self/autogroup').read())"
     command = [sys.executable, "-c", code]
