@@ -66,18 +66,19 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     ]
     inside.append(Step(why.TRANSFER, "inside", {"what": why.TRANSFER, **began}, weights=backbone))
     shared = {
-        "backbone": backbone, "stem": options.stem, "image_size": options.image_size,
-        "batch_size": options.batch_size, "seed": options.seed, "device": options.device, "threads": options.threads,
+        "backbone": backbone, "image_size": options.image_size, "batch_size": options.batch_size,
+        "seed": options.seed, "device": options.device, "threads": options.threads,
     }  # fmt: skip
-    pretrain = Step("simclr", "pretrain", {**shared, "method": "simclr", "epochs": options.pretrain_epochs})
+    stem = {"stem": options.stem}  # only where a network begins: after that it brings its own
+    pretrain = Step("simclr", "pretrain", {**shared, **stem, "method": "simclr", "epochs": options.pretrain_epochs})
     tuned = {**shared, "mode": "finetune", "epochs": options.epochs}
     frozen = {**shared, "mode": "frozen"}
     ours = [
         Step("simclr-linear", "finetune", {**frozen, "init": "@simclr"}),
         Step("simclr-tuned", "finetune", {**tuned, "init": "@simclr"}),
-        Step("nothing", "finetune", {**tuned, "init": "scratch"}),
+        Step("nothing", "finetune", {**tuned, **stem, "init": "scratch"}),
         # The same, read and begun as those that have learnt before: what is left is where they start.
-        Step("nothing-embedding", "finetune", {**tuned, "init": "scratch", "head": "embedding"}),
+        Step("nothing-embedding", "finetune", {**tuned, **stem, "init": "scratch", "head": "embedding"}),
     ]
     imagenet = {"init": "imagenet", "stem": "imagenet"}
     transfer = [
