@@ -89,9 +89,10 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     """Return the pre-trainings, then the fine-tunings: share by share, so that the curves grow from the left.
 
     Raises:
-        DatasetError: There is nobody to tell apart. RecipeError: A start is none, or has seen the names.
+        DatasetError: There is nobody to tell apart, or no face to learn from or to judge on.
+        RecipeError: A start is none, or has seen the names.
     """
-    dataset.check_people()
+    dataset.check_classifiable()
     starts = _starts.read(options.starts, options.backbone, workspace)
     network = {"backbone": options.backbone, "image_size": options.image_size}
     machine = {"batch_size": options.batch_size, "device": options.device, "threads": options.threads}

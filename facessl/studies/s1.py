@@ -51,9 +51,9 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     """Return S1's two trainings, the same with one mistake less each, and our trainings.
 
     Raises:
-        DatasetError: There is nobody to tell apart.
+        DatasetError: There is nobody to tell apart, or no face to learn from or to judge on.
     """
-    dataset.check_people()
+    dataset.check_classifiable()
     # What decides a result besides the study's own settings: a later study uses again what was done alike.
     began = {"crops": "every box", "weights": "imagenet"}
     names = ["notebook", "notebook-classifier", *(f"why-{name}" for name in why.CHANGES if name != "notebook")]

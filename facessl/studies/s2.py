@@ -48,9 +48,9 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     """Return K-means against people, TinyVGG with and without a pretext, and EfficientNet's transfer, for each seed.
 
     Raises:
-        DatasetError: There is nobody to tell apart.
+        DatasetError: There is nobody to tell apart, or no face to learn from or to judge on.
     """
-    dataset.check_people()
+    dataset.check_classifiable()
     # "of": by what agreement is measured; results by another measure are not used again.
     compared = {"clusters": options.clusters, "intervals": "halves", "of": "the smaller entropy"}
     found = [Step("clusters", "inside", compared)]

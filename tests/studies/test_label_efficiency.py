@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from facessl import answers, config, files, recipes, runs
+from facessl import answers, config, files, recipes, registry, runs
 from facessl.dataset import open_dataset
-from facessl.errors import RecipeError
+from facessl.errors import DatasetError, RecipeError
 from facessl.metrics import wilson_interval
 from facessl.run import Run
 from facessl.studies import label_efficiency as study
@@ -295,3 +295,13 @@ def test_the_report_has_a_band_and_the_plain_rows_beside_at_each_share() -> None
     how = content["tables"][0]["rows"][1]["top-1"]["how"]
     assert how == "frozen, mean of 2 seeds, interval over seeds and photos"
     assert "5 % of the labels would be the photos of a smaller share" in content["tables"][0]["note"]
+
+
+@pytest.mark.parametrize("preset", ["label_efficiency", "s1", "s2"])
+def test_a_set_without_test_faces_is_refused_before_anything_is_trained(prepared_home: Path, preset: str) -> None:
+    dataset, plugin = open_dataset(prepared_home, "demo"), registry.load("studies", preset)
+    rows = dataset.rows
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(dataset), "rows", lambda self, *splits: rows(*splits)[: 0 if splits == ("test",) else None])
+        with pytest.raises(DatasetError, match="demo has no test faces to judge on"):
+            plugin.steps(dataset, plugin.Options(), prepared_home)
