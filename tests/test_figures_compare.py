@@ -119,6 +119,14 @@ def test_the_axis_of_costs_says_whole_numbers(costs: tuple[float, float], some: 
     assert figure.layout.xaxis.tickvals[0] <= costs[0] and figure.layout.xaxis.tickvals[-1] >= costs[1]
 
 
+@pytest.mark.parametrize("costs", [(4250, 4558), (711, 711), (1, 1), (16, 19), (40, 400_000)])
+def test_an_axis_of_costs_that_are_nearly_alike_has_ticks(costs: tuple[float, float]):
+    figure = figures.cost_against_accuracy([Point("a", "frozen", cost, 0.5, 0.4, 0.6) for cost in costs], "s")
+    low, high = (10**end for end in figure.layout.xaxis.range)
+    assert low < min(costs) and max(costs) < high
+    assert sum(low < tick < high for tick in figure.layout.xaxis.tickvals) >= 2
+
+
 def test_a_curve_that_lies_on_another_is_seen():
     rows = [{"epoch": 1, "top1": 0.5}, {"epoch": 2, "top1": 0.7}]
     other = [{"epoch": 1, "top1": 0.4}, {"epoch": 2, "top1": 0.7}]

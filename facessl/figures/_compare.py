@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 By = Literal["epoch", "time"]
 _MINUTES_FROM = 300  # seconds from which a time axis counts in minutes
 _HOURS_FROM = 4 * 3600
+_BESIDE = 1.5  # times as much as the dearest an axis of costs reaches, and as little as the cheapest
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,12 @@ def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str,
         name = legend_name(f"{plain[0]}, {100 * plain[1]:.1f} %")
         figure.add_hline(100 * plain[1], line=line, name=name, showlegend=True)
     layout_above_legend(figure, height=390, hovermode="closest")
-    ticks = _ticks([point.cost for point in points])
+    costs = [point.cost for point in points]
+    ticks = _ticks(costs)
     figure.update_xaxes(title=title, type="log", tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks])
+    if costs:  # wide enough for two ticks: between costs that are nearly alike lies none
+        reach = np.log10([min(costs) / _BESIDE, max(costs) * _BESIDE])
+        figure.update_xaxes(range=reach.round(4).tolist())
     figure.update_yaxes(title="right, %")
     return figure
 
