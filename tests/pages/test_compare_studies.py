@@ -151,6 +151,7 @@ def test_the_form_says_what_a_study_takes_and_starts_it_with_what_was_chosen(
     app.session_state["compare-tabs"] = "Studies"
     app.run()
     preset = app.selectbox(key="compare-preset").value
+    assert preset == "label_efficiency"  # as by command
     plugin = registry.load("studies", preset)
     steps = plugin.steps(Studio(empty_workspace).dataset("tiny"), plugin.Options(), empty_workspace)
     for missing in {step.missing for step in steps}:
@@ -173,7 +174,7 @@ def test_what_a_study_takes_leaves_out_what_builds_on_what_is_missing(
     empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_set(empty_workspace)
-    plugin = registry.load("studies", registry.names("studies")[0])
+    plugin = registry.load("studies", "label_efficiency")  # what the page opens with
     steps = [
         Step("a", "pretrain", {}), Step("b", "pretrain", {}, "There are no weights."),
         Step("c", "finetune", {"init": "@a"}), Step("d", "finetune", {"init": "@b"}), Step("e", "inside", {}),

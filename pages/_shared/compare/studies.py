@@ -16,6 +16,7 @@ from pages._shared.widgets import choose, chosen, run_name, shown_errors
 from pages._shared.words import count, plain
 
 _KEY = "compare-study"
+_DEFAULT = StudyRecipe.model_fields["preset"].default  # as by command; it can be asked of real photos too
 _FIRST = 6  # settings of a study that do not fold away: it names first what matters
 _KINDS = {  # of steps: one, several
     "pretrain": ("pre-training", "pre-trainings"),
@@ -85,7 +86,7 @@ def new_study(dataset: FaceDataset) -> None:
     if not registry.names("studies"):
         st.caption("There are no studies in this version.")
         return
-    preset = plugin_select("studies", "Study", key="compare-preset")
+    preset = plugin_select("studies", "Study", key="compare-preset", default=_DEFAULT)
     plugin = registry.load("studies", preset)
     st.caption(f"{plain((plugin.__doc__ or '').partition(chr(10))[0])} *{plain(plugin.REFERENCE)}*")
     first = list(plugin.Options.model_fields)[:_FIRST]
