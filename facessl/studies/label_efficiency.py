@@ -13,7 +13,7 @@ from facessl.dataset import FaceDataset
 from facessl.errors import RecipeError
 from facessl.recipes import MAX_SEED, Device
 from facessl.studies import _labels, _starts
-from facessl.studies._labels import Line
+from facessl.studies._lines import Line
 from facessl.studies._starts import Start
 from facessl.studying import Done, Report, Step
 

@@ -16,7 +16,8 @@ from facessl.metrics import wilson_interval
 from facessl.run import Run
 from facessl.studies import label_efficiency as study
 from facessl.studies._crossings import _sentence, beside_plain
-from facessl.studies._labels import Line, report
+from facessl.studies._labels import report
+from facessl.studies._lines import Line
 from facessl.studies._seeds import beats, estimate, told_apart
 from facessl.studies._starts import Start
 from facessl.studying import Done
