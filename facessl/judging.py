@@ -49,18 +49,8 @@ def judge(
     test = dataset.rows("test")
     if not len(test):
         raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
-    labels = dataset.labels(test)
-    logits = encoder.logits(dataset.faces[test])
-    judged = evaluation.classification(labels, logits, dataset.people)
-    confusion, report = judged.pop("confusion"), judged.pop("report")
     beside = _plain_rows(recipe, dataset, rows, test, compute)
-    plain = [row.figures() for row in beside]
-    files.write_json(run.path / "report.json", {
-        "people": dataset.people, "report": report, "confusion": confusion, "baselines": plain,
-        "intervals": "95 %, Wilson",
-    })  # fmt: skip
-    _store_predictions(run.path, test, labels, logits)
-    answers.store_plain(run.path, test, labels, {row.name: row.answers for row in beside})
+    judged = _reported(run.path, dataset, test, encoder.logits(dataset.faces[test]), beside)
     if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
         encoder.whitening = whitening_of(recipe, dataset, encoder)
     before = learnt.before(run, workspace)
@@ -82,9 +72,28 @@ def judge(
         "label_fraction": recipe.label_fraction,
         "metrics": figures,
         "transductive": exposure,
-        "baselines": plain,
+        "baselines": [row.figures() for row in beside],
         "notes": notes,
     }
+
+
+def _reported(
+    folder: Path, dataset: FaceDataset, test: np.ndarray, logits: np.ndarray, beside: list[BaselineScore]
+) -> dict[str, Any]:
+    """Write the report and everybody's answers on the test faces into a run's folder; return the classifier's figures.
+
+    ``logits`` (M, P) are the classifier's, ``beside`` what the plain methods reached on the same M faces.
+    """
+    labels = dataset.labels(test)
+    judged = evaluation.classification(labels, logits, dataset.people)
+    confusion, report = judged.pop("confusion"), judged.pop("report")
+    files.write_json(folder / "report.json", {
+        "people": dataset.people, "report": report, "confusion": confusion,
+        "baselines": [row.figures() for row in beside], "intervals": "95 %, Wilson",
+    })  # fmt: skip
+    _store_predictions(folder, test, labels, logits)
+    answers.store_plain(folder, test, labels, {row.name: row.answers for row in beside})
+    return judged
 
 
 def _exposure(
