@@ -51,17 +51,13 @@ def judge(
         raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
     beside = _plain_rows(recipe, dataset, rows, test, compute)
     judged = _reported(run.path, dataset, test, encoder.logits(dataset.faces[test]), beside)
-    if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
-        encoder.whitening = whitening_of(recipe, dataset, encoder)
     before = learnt.before(run, workspace)
     exposure, notes = _exposure(learnt.learnt_from(run, workspace), before, dataset, test)
     figures = {
         **judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows),
         "names_before": before.by_names, "photos_named_before": before.moved_by(),
     }  # fmt: skip
-    card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
-    card["linear_probe"] = encoder.linear_probe
-    checkpoints.save_model(run.path, encoder.weights(), card)
+    _keep_model(run, recipe, dataset, encoder, compute, figures)
     trained = [row for row in run.metrics() if row["epoch"] > 0]
     return {
         "run": run.id,
@@ -94,6 +90,16 @@ def _reported(
     _store_predictions(folder, test, labels, logits)
     answers.store_plain(folder, test, labels, {row.name: row.answers for row in beside})
     return judged
+
+
+def _keep_model(
+    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, compute: Compute, figures: dict[str, Any]
+) -> None:
+    if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
+        encoder.whitening = whitening_of(recipe, dataset, encoder)
+    card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
+    card["linear_probe"] = encoder.linear_probe
+    checkpoints.save_model(run.path, encoder.weights(), card)
 
 
 def _exposure(
