@@ -27,6 +27,11 @@ def store_plain(folder: Path, faces: np.ndarray, labels: np.ndarray, answers: Ma
     pd.DataFrame({"face": faces, "label": labels, **answers}).to_parquet(folder / _PLAIN, index=False)
 
 
+def kept_plain(run: Run) -> bool:
+    """Return whether a run has the plain methods' answers; older ones were judged beside fewer methods as well."""
+    return (run.path / _PLAIN).exists()
+
+
 def paired(run: Run, method: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Return which test photos a finished fine-tuning named right, and which a plain method, each (N,) bool.
 

@@ -86,8 +86,15 @@ def score(
         described = describe(train_faces), train_labels, describe(test_faces), test_labels
         shared = time.perf_counter() - start
         scores += _later(_on_whitened_pixels(*described), by=shared)
-    if len(np.unique(train_labels)) < 2:
-        return scores
+    if len(np.unique(train_labels)) > 1:
+        scores += _on_components(train, train_labels, test, test_labels, seed)
+    return scores
+
+
+def _on_components(
+    train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, seed: int
+) -> list[BaselineScore]:
+    """Judge what learns from principal components of pixels (N, D), of two people or more, and is asked (M, D)."""
     start = time.perf_counter()
     train, test = _components(train, test, seed)
     shared = time.perf_counter() - start
@@ -95,7 +102,7 @@ def score(
         _judged(name, partial(_fit_and_ask, model), train, train_labels, test, test_labels)
         for name, model in _classifiers(varied=_varied(train, train_labels)).items()
     ]
-    return [*scores, *_later(classified, by=shared)]
+    return _later(classified, by=shared)
 
 
 def linear(

@@ -170,7 +170,11 @@ class FinetuneRecipe(TrainRecipe):
         description="Each stage nearer the input learns at this share of the next one's rate; 1: all alike.",
     )
     freeze_stages: int = Field(
-        0, ge=0, le=64, description="So many of the first stages keep their weights; 0: the whole network learns."
+        0,
+        ge=0,
+        le=64,
+        description="So many of the first stages keep their weights, the layers before them counting as one; 0: the "
+        "whole network learns.",
     )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="none: every photo counts alike; balanced: the fewer a person has, the more each counts."
@@ -189,7 +193,10 @@ class FinetuneRecipe(TrainRecipe):
         plugin = registry.load("backbones", self.backbone)
         stages = len(plugin.stages(self.plugin_options("backbones")))
         if self.freeze_stages > stages:
-            raise ValueError(f"{plugin.TITLE} has {stages} stages here, so freeze_stages is at most {stages}")
+            raise ValueError(
+                f"{plugin.TITLE} has {stages} stages here, its first layers counting as one, so "
+                f"freeze_stages is at most {stages}"
+            )
         if self.mode == "frozen" and (self.freeze_stages or self.layer_decay < 1):
             raise ValueError(
                 "mode frozen keeps the whole network as it is; leave freeze_stages at 0 and layer_decay at 1"

@@ -49,29 +49,15 @@ def judge(
     test = dataset.rows("test")
     if not len(test):
         raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
-    labels = dataset.labels(test)
-    logits = encoder.logits(dataset.faces[test])
-    judged = evaluation.classification(labels, logits, dataset.people)
-    confusion, report = judged.pop("confusion"), judged.pop("report")
     beside = _plain_rows(recipe, dataset, rows, test, compute)
-    plain = [row.figures() for row in beside]
-    files.write_json(run.path / "report.json", {
-        "people": dataset.people, "report": report, "confusion": confusion, "baselines": plain,
-        "intervals": "95 %, Wilson",
-    })  # fmt: skip
-    _store_predictions(run.path, test, labels, logits)
-    answers.store_plain(run.path, test, labels, {row.name: row.answers for row in beside})
-    if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
-        encoder.whitening = whitening_of(recipe, dataset, encoder)
+    judged = _reported(run.path, dataset, test, encoder.logits(dataset.faces[test]), beside)
     before = learnt.before(run, workspace)
     exposure, notes = _exposure(learnt.learnt_from(run, workspace), before, dataset, test)
     figures = {
         **judged, "split": "test", "frozen": recipe.mode == "frozen", "train_photos": len(rows),
         "names_before": before.by_names, "photos_named_before": before.moved_by(),
     }  # fmt: skip
-    card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
-    card["linear_probe"] = encoder.linear_probe
-    checkpoints.save_model(run.path, encoder.weights(), card)
+    _keep_model(run, recipe, dataset, encoder, compute, figures)
     trained = [row for row in run.metrics() if row["epoch"] > 0]
     return {
         "run": run.id,
@@ -82,9 +68,38 @@ def judge(
         "label_fraction": recipe.label_fraction,
         "metrics": figures,
         "transductive": exposure,
-        "baselines": plain,
+        "baselines": [row.figures() for row in beside],
         "notes": notes,
     }
+
+
+def _reported(
+    folder: Path, dataset: FaceDataset, test: np.ndarray, logits: np.ndarray, beside: list[BaselineScore]
+) -> dict[str, Any]:
+    """Write the report and everybody's answers on the test faces into a run's folder; return the classifier's figures.
+
+    ``logits`` (M, P) are the classifier's, ``beside`` what the plain methods reached on the same M faces.
+    """
+    labels = dataset.labels(test)
+    judged = evaluation.classification(labels, logits, dataset.people)
+    confusion, report = judged.pop("confusion"), judged.pop("report")
+    files.write_json(folder / "report.json", {
+        "people": dataset.people, "report": report, "confusion": confusion,
+        "baselines": [row.figures() for row in beside], "intervals": "95 %, Wilson",
+    })  # fmt: skip
+    _store_predictions(folder, test, labels, logits)
+    answers.store_plain(folder, test, labels, {row.name: row.answers for row in beside})
+    return judged
+
+
+def _keep_model(
+    run: Run, recipe: FinetuneRecipe, dataset: FaceDataset, encoder: Encoder, compute: Compute, figures: dict[str, Any]
+) -> None:
+    if not encoder.linear_probe:  # else the classifier has learnt to read whitened embeddings
+        encoder.whitening = whitening_of(recipe, dataset, encoder)
+    card = model_card(run, recipe, compute, people=dataset.people, figures=figures)
+    card["linear_probe"] = encoder.linear_probe
+    checkpoints.save_model(run.path, encoder.weights(), card)
 
 
 def _exposure(

@@ -222,11 +222,22 @@ def _take_from(parent: run.Run, kind: str, settings: dict[str, Any]) -> None:
     # Pre-training may go on at another size; a classifier reads faces as its network learnt to read them.
     taken = {"finetune": _OF_THE_RUN, "pretrain": _OF_THE_RUN[:2]}.get(kind, ())
     brought = {name: own[name] for name in taken if name in own}
+    opens = _left_open(own["backbone"]) if "backbone" in brought else {}
     for name, value in {**brought, **brought.get("backbone_options", {})}.items():
         # A command brings text, a form numbers.
-        if name in settings and str(settings[name]).lower() != str(value).lower():
+        given = str(settings.get(name, value)).lower()
+        if given != str(value).lower() and given != opens.get(name):
             raise RecipeError(
                 f"{parent.id} was trained with {name} {value}, not {settings[name]}; leave {name} out, "
                 "or start from another run."
             )
+    for name in opens:
+        settings.pop(name, None)
     settings |= brought
+
+
+def _left_open(backbone: str) -> dict[str, str]:
+    """Return the settings of a backbone that a picture decides, with the value that leaves them open."""
+    defaults = registry.load("backbones", backbone).Options().model_dump(mode="json")
+    whole = registry.backbone_options(backbone, {}, 64, imagenet=False)
+    return {name: str(value).lower() for name, value in defaults.items() if whole[name] != value}

@@ -8,7 +8,7 @@ from facessl.config import RECIPES
 from facessl.errors import RecipeError
 from facessl.recipes import Recipe, build
 from facessl.run import Run
-from facessl.states import CHANGEABLE, PAUSABLE
+from facessl.states import CHANGEABLE, PAUSABLE, Status
 
 
 def checked(run: Run, changes: Mapping[str, Any]) -> Recipe:
@@ -26,11 +26,18 @@ def checked(run: Run, changes: Mapping[str, Any]) -> Recipe:
     epochs: int = recipe.model_dump()["epochs"]
     if epochs < status.epoch:
         raise RecipeError(f"It has learnt for {status.epoch} epochs already; ask for as many or more.")
+    if status.state != "finished" and epochs == status.epoch and within_an_epoch(status):
+        raise RecipeError(f"It was stopped within epoch {status.epoch + 1}; ask for {status.epoch + 1} epochs or more.")
     if status.state == "finished" and epochs <= status.epoch:
         raise RecipeError(f"It has finished its {status.epoch} epochs; ask for more of them to go on.")
     if status.state == "finished" and not (run.path / "state.pt").exists():
         raise RecipeError("What it would go on from was deleted; start a new run from its weights.")
     return recipe
+
+
+def within_an_epoch(status: Status) -> bool:
+    """Return whether steps were made of an epoch that is not finished: the network has learnt from them already."""
+    return status.step * status.epochs > status.epoch * status.steps
 
 
 def revise(run: Run, changes: Mapping[str, Any]) -> None:

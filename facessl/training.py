@@ -12,20 +12,21 @@ from typing import Any
 
 import torch
 
-from facessl import attending, checkpoints, optimisers, states, telling, trouble
+from facessl import attending, checkpoints, optimisers, progress, states, telling, trouble
 from facessl.batches import Batches
 from facessl.config import FinetuneRecipe, TrainRecipe
 from facessl.devices import Compute
 from facessl.distributed import ALONE, World
-from facessl.errors import ModelError, Stopped
+from facessl.errors import ModelError, RunError, Stopped
 from facessl.gradients import Gradients, set_to_learn
 from facessl.methods import Method
+from facessl.progress import Progress
 from facessl.run import Run
 from facessl.stopping import BestEpoch
 
 _SAVE_SECONDS = 60.0  # an epoch can be long; a crash shall not cost more than this
 _SAY_SECONDS = 0.5
-_STATE = ("modules", "optimizer", "epoch", "step", "seconds", "loss_sum")  # what every version has saved
+_STATE = ("modules", "optimizer", *progress.SAVED)  # what every version has saved
 _LOOK_STEPS = 50  # a GPU is asked for the loss so often: asking means waiting for all that is in its queue
 
 
@@ -55,16 +56,19 @@ def fit(
     with trouble.said_when_memory_is_full(recipe), trouble.said_when_nothing_compiles(recipe):
         loop = _Loop(run, method, batches, recipe, compute, world)
         loop.restore()
-        loop.report(message="Learning.", epoch=loop.epoch, epochs=recipe.epochs)
+        if loop.progress.step and loop.progress.epoch >= recipe.epochs:  # its network is of no whole number of epochs
+            within = loop.progress.epoch + 1
+            raise RunError(f"It was stopped within epoch {within}; ask for {within} epochs or more.")
+        loop.report(message="Learning.", epoch=loop.progress.epoch, epochs=recipe.epochs, **loop.progress.so_far())
         if world.first:
-            for line in telling.beginning(batches, recipe, compute, world, (loop.epoch, loop.step)):
+            for line in telling.beginning(batches, recipe, compute, world, (loop.progress.epoch, loop.progress.step)):
                 run.log(line)
         # A step of large images takes long on a CPU, and so does looking at the result of an epoch: a stop that would
         # have to wait for it drops it.
         with attending.saving_first(loop.save):
-            if loop.epoch == 0 and loop.step == 0:
+            if loop.progress.epoch == 0 and loop.progress.step == 0:
                 loop.look_at_the_untrained(on_epoch)
-            while loop.epoch < recipe.epochs and not loop.over:
+            while loop.progress.epoch < recipe.epochs and not loop.over:
                 loop.one_epoch()
                 loop.finish_epoch(on_epoch)
         if loop.best is not None and world.first:
@@ -92,15 +96,10 @@ class _Loop:
             weight_decay=recipe.weight_decay,
             factors=method.factors,
         )
-        self.epoch = self.step = 0  # finished epochs, and finished steps of the one after
+        self.progress = Progress(recipe.epochs, batches, compute.device.kind)
         self.over = False  # nothing is gained any more, as ``best`` says
-        self.seconds = 0.0  # of training in this epoch, without looking at the result
-        self.looking = 0.0  # seconds that the last look at an epoch's result took, and keeping it; 0: none yet
-        # On the device, as nobody waits for them: sums over this epoch, and the first step that went wrong.
-        device = compute.device.kind
-        self.loss_sum = torch.zeros((), device=device)
-        self.norm_sum = torch.zeros((), device=device)
-        self.bad_step = torch.full((), -1, dtype=torch.int64, device=device)
+        # The first step that went wrong; on the device, as nobody waits for it.
+        self.bad_step = torch.full((), -1, dtype=torch.int64, device=compute.device.kind)
         self._whole = threading.Lock()  # held while weights and counters do not belong together
         self._said = self._saved = time.monotonic()
 
@@ -127,21 +126,12 @@ class _Loop:
             self.scaler.load_state_dict(state["scaler"])
         if self.batches.prelude is not None and "prelude" in state:
             self.batches.prelude.restore(state["prelude"])
-        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
-        self.looking = state.get("looking", 0.0)
+        self.progress.restore(state)
         if self.best is not None and "best" in state:
             self.best.restore(state["best"])
             self.over = self.best.over
-        self.loss_sum.fill_(state["loss_sum"])
-        self.norm_sum.fill_(state.get("norm_sum", 0.0))
-        if (before := state.get("steps", self.batches.steps)) != self.batches.steps:
-            # Another batch size since: as far into the epoch as it was, its sums weighed alike.
-            now = self.step * self.batches.steps // before
-            for total in (self.loss_sum, self.norm_sum):
-                total.mul_(now / max(self.step, 1))
-            self.step = now
         if self.world.first:
-            self.run.cut_metrics(self.epoch)
+            self.run.cut_metrics(self.progress.epoch)
 
     def save(self) -> None:
         """Write the state as it was after the last whole step."""
@@ -160,13 +150,7 @@ class _Loop:
             "modules": modules,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "epoch": self.epoch,
-            "step": self.step,
-            "steps": self.batches.steps,
-            "loss_sum": self.loss_sum.item(),
-            "norm_sum": self.norm_sum.item(),
-            "seconds": self.seconds,
-            "looking": self.looking,
+            **self.progress.state(),
         }
         if self.batches.prelude is not None:
             state["prelude"] = self.batches.prelude.state()
@@ -190,23 +174,21 @@ class _Loop:
 
     def one_epoch(self) -> None:
         """Run what is left of the current epoch; it is not counted as finished yet."""
-        if self.step == 0 and self.batches.prelude is not None:
-            self.batches.prelude(self.epoch)
+        if self.progress.step == 0 and self.batches.prelude is not None:
+            self.batches.prelude(self.progress.epoch)
         set_to_learn(self.modules)
-        if self.step == 0:
-            self.loss_sum.zero_()
-            self.norm_sum.zero_()
-            self.seconds = 0.0
+        if self.progress.step == 0:
+            self.progress.begin_epoch()
         start = time.monotonic()
-        while self.step < self.batches.steps:
+        while self.progress.step < self.batches.steps:
             if (paused := self._heed()) > 0:
                 start += paused
             self._one_step()
             on_cpu = self.compute.device.kind == "cpu"
-            if on_cpu or self.step % _LOOK_STEPS == 0 or self.step == self.batches.steps:
+            if on_cpu or self.progress.step % _LOOK_STEPS == 0 or self.progress.step == self.batches.steps:
                 self._look()
             now = time.monotonic()
-            self.seconds += now - start
+            self.progress.seconds += now - start
             start = now
             if now - self._said > _SAY_SECONDS:
                 self.say()
@@ -217,7 +199,7 @@ class _Loop:
 
     def finish_epoch(self, on_epoch: Callable[[int], dict[str, Any]]) -> None:
         """Look at the result, write the epoch's row, and only then count it: a crash meanwhile repeats the look."""
-        start, done = time.monotonic(), self.epoch + 1
+        start, done = time.monotonic(), self.progress.epoch + 1
         figures = self.figures()
         if self.world.first:
             with trouble.said_when_features_burst(self.run, self.recipe, done):
@@ -227,9 +209,9 @@ class _Loop:
             self.run.log_metrics(epoch=done, **figures)
             self.run.log(f"Epoch {done} of {self.recipe.epochs}: {telling.in_words(figures)}.")
         with self._whole:
-            self.epoch, self.step = done, 0
+            self.progress.epoch, self.progress.step = done, 0
         self.save()
-        self.looking = time.monotonic() - start
+        self.progress.looking = time.monotonic() - start
         self.say()
         self.over = self.world.agree(self.best is not None and self.best.over)
 
@@ -243,6 +225,7 @@ class _Loop:
             return 0.0
         start = time.monotonic()
         self.save()
+        self.report(**self.progress.so_far())
         if asked == "stop":
             raise Stopped(states.STOPPED)
         if self.world.first:
@@ -253,12 +236,12 @@ class _Loop:
     # -- a step --------------------------------------------------------------------------------------------------
 
     def _one_step(self) -> None:
-        done = self.epoch * self.batches.steps + self.step
+        done = self.progress.epoch * self.batches.steps + self.progress.step
         total = self.recipe.epochs * self.batches.steps
         recipe = self.recipe
         rate = optimisers.learning_rate_at(done, total, recipe.learning_rate, recipe.schedule, recipe.warm_up)
         optimisers.set_rate(self.optimizer, rate)
-        batch = self.batches(self.epoch, self.step)
+        batch = self.batches(self.progress.epoch, self.progress.step)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.world.mean(self.gradients.of(batch, done))
         parameters = list(self.modules.parameters())
@@ -268,13 +251,13 @@ class _Loop:
         with self._whole:
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            self.loss_sum += loss
-            self.norm_sum += norm
+            self.progress.loss_sum += loss
+            self.progress.norm_sum += norm
             # With a scaler a norm that is no number is none of a fault: it skips the step, and scales less.
             fine = torch.isfinite(loss) if self.scaler.is_enabled() else torch.isfinite(loss + norm)
             wrong = ~fine & (self.bad_step < 0)
             self.bad_step.copy_(torch.where(wrong, done, self.bad_step))
-            self.step += 1
+            self.progress.step += 1
             self.gradients.before = None
 
     def _look(self) -> None:
@@ -296,35 +279,18 @@ class _Loop:
             self.run.update(**changes)
 
     def say(self) -> None:
-        steps = self.batches.steps
-        done, total = self.epoch * steps + self.step, self.recipe.epochs * steps
-        speed = self._speed()
-        looks = (self.recipe.epochs - self.epoch) * self.looking
-        left = (total - done) * self.batches.batch_size / speed + looks if speed else None
-        self.report(
-            message=f"Epoch {min(self.epoch + 1, self.recipe.epochs)} of {self.recipe.epochs}.",
-            epoch=self.epoch,
-            epochs=self.recipe.epochs,
-            step=done,
-            steps=total,
-            images_per_second=round(speed, 1),
-            seconds_left=None if left is None else round(left, 1),
-        )
+        self.report(**self.progress.in_status())
         self._said = time.monotonic()
 
     def figures(self) -> dict[str, Any]:
         """Return the row of the epoch just run."""
-        steps = self.batches.steps
+        means = self.progress.means()
         return {
-            "loss": self.loss_sum.item() / steps,
+            "loss": means.loss,
             "chance": self.method.chance(self.batches.batch_size),
             "learning_rate": optimisers.rate_of(self.optimizer),
-            "gradient_norm": self.norm_sum.item() / steps,
-            "images_per_second": round(self._speed(), 1),
-            "seconds": round(self.seconds, 2),
+            "gradient_norm": means.gradient_norm,
+            "images_per_second": round(self.progress.speed(), 1),
+            "seconds": round(self.progress.seconds, 2),
             **telling.memory(self.compute),
         }
-
-    def _speed(self) -> float:
-        faces = (self.step or self.batches.steps) * self.batches.batch_size
-        return faces / self.seconds if self.seconds else 0.0

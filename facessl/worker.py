@@ -64,7 +64,8 @@ def _ends_told(run: Run) -> Iterator[None]:
         _end(run, state="stopped", message=str(stop))
     except FaceSSLError as error:
         _fail(run, str(error))
-    except Exception as error:  # the last place that can tell the person anything
+    # The last place that can tell the person anything: nothing above it shows a status, and the traceback is logged.
+    except Exception as error:
         if run.path.is_dir():
             _fail(run, _what_failed(error))
             traceback.print_exc()

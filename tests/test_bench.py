@@ -221,7 +221,8 @@ def test_views_leave_the_number_of_threads_as_it_was():
     assert cv2.getNumThreads() == before
 
 
-def test_training_tells_speed_shares_workers_and_arithmetic():
+def test_training_tells_speed_shares_workers_and_arithmetic(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_example, "worker_counts", lambda cores: [0, 1])
     answer = bench.run("train", recipe(), NOWHERE)
     row = of(answer, "rows", "train 32 px")
     every = of(answer, "samples", "train 32 px")

@@ -13,6 +13,7 @@ from facessl import config, files, recipes, resolve, runs
 from facessl.cli import main
 from facessl.errors import DatasetError, FaceSSLError, RecipeError
 from facessl.studio import Studio
+from tests.conftest import run_here
 from tests.tiny import make_set
 
 
@@ -122,6 +123,9 @@ def test_a_setting_of_the_backbone_cannot_differ_from_the_runs(tmp_path: Path) -
             resolve.resolve(kind, {"dataset": "tiny", "init": run.id, "stages": "4"}, tmp_path)
         same = resolve.resolve(kind, {"dataset": "tiny", "init": run.id, "stages": "2"}, tmp_path)
         assert same.backbone_options == run.recipe().backbone_options
+        left_open = {"stages": "0", "stem": "auto"}  # as a form or a script says what the picture, or a run, decides
+        opened = resolve.resolve(kind, {"dataset": "tiny", "init": run.id, **left_open}, tmp_path)
+        assert opened.backbone_options == run.recipe().backbone_options
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "finetune", "embed", "evaluate"])
@@ -212,9 +216,9 @@ def test_a_run_is_named_noted_taken_further_and_deleted_with_what_builds_on_it(
 ) -> None:
     make_set(tmp_path)
     where = ("--workspace", tmp_path)
-    small = ("--dataset", "tiny", "--backbone", "tinyvgg", "--image-size", 32, "--batch-size", 8, "--device", "cpu")
-    _, first, err = call(capsys, "pretrain", *small, "--epochs", 1, *where)
-    run = first["run"]
+    small = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "batch_size": 8, "device": "cpu"}
+    made = run_here(tmp_path, "pretrain", **small, epochs=1)
+    run, first = made.id, made.result()
     assert call(capsys, "rename", run, "Best so far", *where)[1]["title"] == "Best so far"
     assert call(capsys, "note", run, "as in the talk\n- and again", *where)[0] == 0
     assert main(["runs", *map(str, where)]) == 0

@@ -9,10 +9,11 @@ import torch
 import torch._inductor.config as _inductor
 from safetensors.torch import load_file
 
-from facessl.errors import RunError, Stopped
+from facessl.errors import RunError
 from facessl.pretraining import pretrain
 from facessl.run import Run
-from tests.test_training import new_run, stop_after
+from tests.cut_off import cut_off
+from tests.test_training import new_run
 from tests.tiny import make_set
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++ on a CPU")
@@ -32,19 +33,14 @@ def losses(run: Run) -> list[float]:
 
 
 @needs_compiler
-def test_a_compiled_network_learns_the_same_and_resumes_exactly(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_compiled_network_learns_the_same_and_resumes_exactly(workspace: Path) -> None:
     plain, compiled, stopped = (
         new_run(workspace, "pretrain", epochs=2, precision="fp32", compile=choice) for choice in (False, True, True)
     )
     pretrain(plain, workspace)
     pretrain(compiled, workspace)
     assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
-    with monkeypatch.context() as patch:
-        stop_after(stopped, patch, 3)
-        with pytest.raises(Stopped):
-            pretrain(stopped, workspace)
+    cut_off(pretrain, stopped, workspace, 3)
     pretrain(stopped, workspace)
     expected, found = (load_file(run.path / "model.safetensors") for run in (compiled, stopped))
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())

@@ -18,14 +18,15 @@ from facessl.batches import FaceBatches, FacePool
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_dataset
 from facessl.encoder import Encoder, build_backbone
-from facessl.errors import DatasetError, Stopped
+from facessl.errors import DatasetError
 from facessl.finetuning import Watch, balanced, finetune
 from facessl.run import Run
+from tests.cut_off import cut_off
 from tests.tiny import make_set
 
 SMALL = {
-    "dataset": "tiny", "backbone": "resnet18", "stages": 2, "image_size": 32, "batch_size": 8, "threads": 1,
-    "device": "cpu", "precision": "fp32", "epochs": 2,
+    "dataset": "tiny", "backbone": "resnet18", "stem": "imagenet", "stages": 2, "image_size": 32, "batch_size": 8,
+    "threads": 1, "device": "cpu", "precision": "fp32", "epochs": 2,
 }  # fmt: skip
 
 
@@ -42,11 +43,6 @@ def new_run(workspace: Path, **settings: object) -> Run:
 
 def weights_of(run: Run) -> dict[str, Tensor]:
     return load_file(run.path / "model.safetensors")
-
-
-def stop_after(run: Run, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr(Run, "stop_requested", lambda self: asked.append(1) or len(asked) > steps)
 
 
 # By default nothing is there
@@ -81,8 +77,8 @@ def plain_loop(workspace: Path, recipe: FinetuneRecipe) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("backbone", ["resnet18", "tinyvgg"])
 def test_without_its_settings_fine_tuning_is_what_it_was_bit_for_bit(workspace: Path, backbone: str) -> None:
-    options = {} if backbone == "tinyvgg" else {"stages": 2}
-    settings = {name: value for name, value in SMALL.items() if name != "stages"} | options
+    options = {} if backbone == "tinyvgg" else {"stem": "imagenet", "stages": 2}
+    settings = {name: value for name, value in SMALL.items() if name not in ("stem", "stages")} | options
     recipe = recipes.build(FinetuneRecipe, {**settings, "backbone": backbone})
     run = runs.create(workspace, "finetune", recipe, title="test")
     finetune(run, workspace)
@@ -111,15 +107,10 @@ EVERYTHING = {
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_each_setting_stops_and_resumes_to_the_same_weights(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_each_setting_stops_and_resumes_to_the_same_weights(workspace: Path, name: str) -> None:
     whole, stopped = (new_run(workspace, **EVERYTHING[name]) for _ in "ab")
     expected = finetune(whole, workspace)
-    with monkeypatch.context() as patch:
-        stop_after(stopped, patch, 4)  # in the middle of the second of epochs of three steps
-        with pytest.raises(Stopped):
-            finetune(stopped, workspace)
+    cut_off(finetune, stopped, workspace, 4)  # in the middle of the second of epochs of three steps
     found = finetune(stopped, workspace)
     weights = weights_of(stopped)
     for weight, tensor in weights_of(whole).items():
@@ -316,10 +307,7 @@ def test_the_probe_is_kept_where_no_epoch_is_better_also_by_a_run_that_was_stopp
     monkeypatch.setattr("facessl.finetuning.Watch.__call__", lambda self, epoch: {"val_top1": right[epoch], **said})
     run = new_run(workspace, head="embedding", epochs=9, patience=2)
     if stopped_after is not None:
-        with monkeypatch.context() as patch:
-            stop_after(run, patch, stopped_after)
-            with pytest.raises(Stopped):
-                finetune(run, workspace)
+        cut_off(finetune, run, workspace, stopped_after)
     result = finetune(run, workspace)
     assert (result["early_stop"]["best_epoch"], result["early_stop"]["epoch"]) == (0, 2)
     assert "the linear probe that it began as is kept" in run.log_text()

@@ -17,13 +17,13 @@ from facessl import registry
 from facessl.cli import main
 from facessl.config import PretrainRecipe
 from facessl.encoder import build_backbone
-from facessl.errors import Stopped
 from facessl.methods import Method
 from facessl.pretraining import pretrain
 from facessl.run import Run
 from facessl.viewing import ViewRecipe
 from pages._shared.forms import bounds
-from tests.test_training import loop_of, new_run, stop_after
+from tests.cut_off import cut_off
+from tests.test_training import loop_of, new_run
 from tests.tiny import make_set
 
 METHODS = registry.names("methods")
@@ -84,17 +84,12 @@ def test_the_loss_falls_in_20_steps(workspace: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_stopped_run_resumes_to_the_same_weights_and_another_seed_to_others(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_stopped_run_resumes_to_the_same_weights_and_another_seed_to_others(workspace: Path, name: str) -> None:
     """In two parts a step, each of which passes twice and has to draw the same both times."""
     settings = {"method": name, "epochs": 2, "accumulate": 2, **QUICK, **FOR_FEW.get(name, {})}
     whole, stopped, other = (new_run(workspace, "pretrain", **settings, seed=seed) for seed in (0, 0, 1))
     pretrain(whole, workspace)
-    with monkeypatch.context() as patch:
-        stop_after(stopped, patch, 4)
-        with pytest.raises(Stopped):
-            pretrain(stopped, workspace)
+    cut_off(pretrain, stopped, workspace, 4)
     pretrain(stopped, workspace)
     pretrain(other, workspace)
     expected, found = weights(whole), weights(stopped)

@@ -12,10 +12,10 @@ from sklearn.metrics import adjusted_rand_score
 from facessl import registry
 from facessl.batches import FaceBatches
 from facessl.dataset import FaceDataset
-from facessl.errors import Stopped
 from facessl.methods import Material, Method
 from facessl.pretraining import Relabelling, pretrain, set_up
-from tests.test_training import new_run, stop_after
+from tests.cut_off import cut_off
+from tests.test_training import new_run
 from tests.tiny import make_set
 
 ON_EMBEDDINGS = {"method": "pseudo_labels", "clustered": "embeddings", "clusters": 3, "every": 2}
@@ -108,15 +108,10 @@ def test_faces_weigh_one_on_average_also_where_a_group_is_empty() -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 4, 8])
-def test_a_run_stopped_between_two_groupings_resumes_with_the_groups_it_had(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, steps: int
-) -> None:
+def test_a_run_stopped_between_two_groupings_resumes_with_the_groups_it_had(workspace: Path, steps: int) -> None:
     whole, stopped = (new_run(workspace, "pretrain", **ON_EMBEDDINGS, epochs=4) for _ in "01")
     pretrain(whole, workspace)
-    with monkeypatch.context() as patch:
-        stop_after(stopped, patch, steps)
-        with pytest.raises(Stopped):
-            pretrain(stopped, workspace)
+    cut_off(pretrain, stopped, workspace, steps)
     pretrain(stopped, workspace)
     expected, found = (load_file(run.path / "model.safetensors") for run in (whole, stopped))
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())

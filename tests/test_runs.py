@@ -272,6 +272,16 @@ def test_what_cannot_change_is_refused(learning: Run, changes: dict[str, Any], s
     assert (learning.path / "config.json").read_text() == before
 
 
+def test_within_an_epoch_there_is_no_going_back_to_those_before(learning: Run) -> None:
+    """Ten epochs of five steps: after 31 the seventh has begun, and after 30 it has not."""
+    learning.update(state="stopped", epoch=6, epochs=10, step=31, steps=50)
+    with pytest.raises(RecipeError, match=r"stopped within epoch 7; ask for 7 epochs or more\.$"):
+        revision.checked(learning, {"epochs": 6})
+    assert revision.checked(learning, {"epochs": 7}).model_dump()["epochs"] == 7
+    learning.update(step=30)
+    assert revision.checked(learning, {"epochs": 6}).model_dump()["epochs"] == 6
+
+
 def test_a_map_has_no_settings_to_change(run: Run) -> None:
     with pytest.raises(RecipeError, match="its settings cannot change"):
         revision.revise(run, {"seed": 1})

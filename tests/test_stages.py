@@ -83,7 +83,9 @@ def test_frozen_stages_behave_as_in_use_while_the_others_learn() -> None:
 
 
 def test_more_stages_than_there_are_are_refused_in_words() -> None:
-    with pytest.raises(RecipeError, match="ResNet18 has 5 stages here, so freeze_stages is at most 5"):
+    with pytest.raises(
+        RecipeError, match="5 stages here, its first layers counting as one, so freeze_stages is at most 5"
+    ):
         recipes.build(FinetuneRecipe, {"freeze_stages": 6, "stages": 4})
     with pytest.raises(RecipeError, match="ResNet18 has 3 stages here"):
         recipes.build(FinetuneRecipe, {"freeze_stages": 4, "stages": 2})

@@ -53,7 +53,7 @@ def test_two_processes_learn_what_one_does(workspace: Path) -> None:
     assert shared.result()["metrics"]["photos"] == 3
 
 
-def test_two_processes_pretrain_as_one_does_on_the_joined_batch(
+def test_two_processes_pretrain_as_one_does_on_the_joined_batch_and_one_goes_on(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SimCLR's loss is that of all pairs of the batch: shares that saw only their own pairs would learn another."""
@@ -63,6 +63,11 @@ def test_two_processes_pretrain_as_one_does_on_the_joined_batch(
     done = under_torchrun(workspace, "tests.plain_head", str(workspace), shared.id)
     assert done.returncode == 0, done.stderr
     assert_alike(alone, shared)
+    more = recipes.build(config.PretrainRecipe, shared.recipe().model_dump() | {"processes": 1, "epochs": 3})
+    monkeypatch.setattr(Run, "recipe", lambda self: more)
+    pretrain(shared, workspace)
+    assert [row["epoch"] for row in shared.metrics()] == [0, 1, 2, 3]
+    assert checkpoints.load_state(shared.path)["epoch"] == 3
 
 
 def test_a_run_of_one_process_goes_on_in_two_as_if_in_one(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,17 +118,6 @@ def test_what_is_wrong_under_torchrun_is_said_once_and_first(workspace: Path) ->
     own = [line for line in done.stderr.splitlines() if line.startswith("facessl: ")]
     assert done.returncode == 1 and not (workspace / "runs").exists()
     assert len(own) == 2 and "epochs: must be a whole number, got 'many'" in own[0] and "torchrun's" in own[1]
-
-
-def test_a_run_of_two_processes_goes_on_in_one(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = new_run(workspace, "pretrain", processes=2)
-    assert worker.work(workspace, run.id) == "finished", run.log_text()
-    assert [row["epoch"] for row in run.metrics()] == [0, 1, 2]
-    more = recipes.build(config.PretrainRecipe, run.recipe().model_dump() | {"processes": 1, "epochs": 3})
-    monkeypatch.setattr(Run, "recipe", lambda self: more)
-    pretrain(run, workspace)
-    assert [row["epoch"] for row in run.metrics()] == [0, 1, 2, 3]
-    assert checkpoints.load_state(run.path)["epoch"] == 3
 
 
 def test_what_is_wrong_is_said_once_by_the_first(workspace: Path) -> None:

@@ -24,22 +24,25 @@ from facessl import (
     pretraining,
     recipes,
     resolve,
+    revision,
     runs,
     telling,
     training,
 )
 from facessl.batches import Batch, FaceBatches, FacePool
+from facessl.cli import main
 from facessl.config import FinetuneRecipe, PretrainRecipe
 from facessl.dataset import FaceDataset
 from facessl.distributed import ALONE, World
 from facessl.encoder import Encoder
-from facessl.errors import ModelError, RunError, Stopped
+from facessl.errors import ModelError, RunError
 from facessl.finetuning import finetune
 from facessl.learnt import labelled_share
 from facessl.losses import nt_xent
 from facessl.methods import Method
 from facessl.pretraining import pretrain
 from facessl.run import Run
+from tests.cut_off import cut_off
 from tests.tiny import make_set
 
 SMALL = {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 32, "batch_size": 8, "threads": 1, "device": "cpu"}
@@ -50,17 +53,6 @@ def new_run(workspace: Path, kind: str, **settings: object) -> Run:
     return runs.create(workspace, kind, recipe, title="test")
 
 
-def stop_after(run: Run, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Ask the run to stop before its step number ``steps`` + 1."""
-    asked = []
-
-    def requested(self: Run) -> bool:
-        asked.append(1)
-        return self.id == run.id and len(asked) > steps
-
-    monkeypatch.setattr(Run, "stop_requested", requested)
-
-
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     make_set(tmp_path)
@@ -68,25 +60,21 @@ def workspace(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("backbone", "precision"), [("tinyvgg", "fp32"), ("tinyvgg", "bf16"), ("resnet18", "fp32")])
-@pytest.mark.parametrize("steps", [2, 3, 5])
-def test_a_stopped_and_resumed_run_ends_with_the_same_weights(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, steps: int, backbone: str, precision: str
-) -> None:
-    undisturbed = new_run(workspace, "pretrain", epochs=3, backbone=backbone, precision=precision)
+def test_a_stopped_and_resumed_run_ends_with_the_same_weights(workspace: Path, backbone: str, precision: str) -> None:
+    settings = {"epochs": 3, "backbone": backbone, "precision": precision}
+    undisturbed = new_run(workspace, "pretrain", **settings)
     pretrain(undisturbed, workspace)
-    stopped = new_run(workspace, "pretrain", epochs=3, backbone=backbone, precision=precision)
-    with monkeypatch.context() as patch:
-        stop_after(stopped, patch, steps)
-        with pytest.raises(Stopped):
-            pretrain(stopped, workspace)
-    assert not (stopped.path / "model.json").exists()
-    pretrain(stopped, workspace)
-    expected, found = (load_file(r.path / "model.safetensors") for r in (undisturbed, stopped))
-    assert expected.keys() == found.keys()
-    for name, tensor in expected.items():
-        assert torch.equal(tensor, found[name]), name
-    curves = [[(row["epoch"], row.get("loss")) for row in r.metrics()] for r in (undisturbed, stopped)]
-    assert curves[0] == curves[1]
+    for steps in (2, 3, 5):
+        stopped = new_run(workspace, "pretrain", **settings)
+        cut_off(pretrain, stopped, workspace, steps)
+        assert not (stopped.path / "model.json").exists()
+        pretrain(stopped, workspace)
+        expected, found = (load_file(r.path / "model.safetensors") for r in (undisturbed, stopped))
+        assert expected.keys() == found.keys()
+        for name, tensor in expected.items():
+            assert torch.equal(tensor, found[name]), (steps, name)
+        curves = [[(row["epoch"], row.get("loss")) for row in r.metrics()] for r in (undisturbed, stopped)]
+        assert curves[0] == curves[1], steps
 
 
 def test_what_the_curve_says_is_true_of_the_model_that_is_left(workspace: Path) -> None:
@@ -99,14 +87,9 @@ def test_what_the_curve_says_is_true_of_the_model_that_is_left(workspace: Path) 
     assert said["knn_accuracy"] == pytest.approx(voted)
 
 
-def test_a_lost_row_of_the_untrained_network_costs_its_figures_only(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_row_of_the_untrained_network_costs_its_figures_only(workspace: Path) -> None:
     run = new_run(workspace, "pretrain", epochs=2)
-    with monkeypatch.context() as patch:
-        stop_after(run, patch, 3)
-        with pytest.raises(Stopped):
-            pretrain(run, workspace)
+    cut_off(pretrain, run, workspace, 3)
     rows = run.path / "metrics.jsonl"
     rows.write_bytes(b"\x00" * 40 + b"\n" + b"\n".join(rows.read_bytes().split(b"\n")[1:]))
     said = pretrain(run, workspace)["metrics"]
@@ -191,7 +174,7 @@ def test_a_gradient_that_is_no_number_ends_the_run_in_its_step(workspace: Path) 
     loop = loop_of(workspace, method)
     loop.save()
     loop._one_step()
-    assert loop.loss_sum.item() == 0
+    assert loop.progress.loss_sum.item() == 0
     loop.save()
     with pytest.raises(RunError, match=r"gradient is no number since epoch 1, step 1; resume it with a learning rate"):
         loop._look()
@@ -264,17 +247,15 @@ def written_without(run: Run, setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backbone", "setting", "before"), [("tinyvgg", "places", {"places": 13}), ("resnet18", "stages", {"stages": 4})]
+    ("backbone", "setting", "before"),
+    [("tinyvgg", "places", {"places": 13}), ("resnet18", "stages", {"stem": "imagenet", "stages": 4})],
 )
 def test_a_run_of_before_a_setting_of_its_network_goes_on_with_the_same_network(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, backbone: str, setting: str, before: dict[str, int]
+    workspace: Path, backbone: str, setting: str, before: dict[str, int]
 ) -> None:
     whole, run = (new_run(workspace, "pretrain", epochs=2, backbone=backbone, **before) for _ in range(2))
     pretrain(whole, workspace)
-    with monkeypatch.context() as patch:
-        stop_after(run, patch, 4)
-        with pytest.raises(Stopped):
-            pretrain(run, workspace)
+    cut_off(pretrain, run, workspace, 4)
     written_without(run, setting)
     pretrain(run, workspace)
     assert weights_of(run).keys() == weights_of(whole).keys()
@@ -283,6 +264,25 @@ def test_a_run_of_before_a_setting_of_its_network_goes_on_with_the_same_network(
     assert card["backbone_options"][setting] == before[setting]
     child = resolve.resolve("finetune", {"dataset": "tiny", "init": run.id, "device": "cpu"}, workspace)
     assert child.backbone_options[setting] == before[setting]
+
+
+def test_within_an_epoch_a_run_is_not_taken_for_one_of_the_epochs_before(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network has learnt from a part of epoch 2 as well: of one epoch it never was."""
+    run = new_run(workspace, "pretrain", epochs=3)
+    cut_off(pretrain, run, workspace, 4)  # an epoch has three steps
+    run.update(state="stopped")
+    assert main(["resume", run.id, "--epochs", "1", "--workspace", str(workspace)]) == 1
+    assert capsys.readouterr().err == "facessl: It was stopped within epoch 2; ask for 2 epochs or more.\n"
+    fewer = recipes.build(PretrainRecipe, run.recipe().model_dump() | {"epochs": 1})
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="within epoch 2; ask for 2"):
+        patch.setattr(Run, "recipe", lambda self: fewer)  # also where the status was behind what was saved
+        pretrain(run, workspace)
+    assert not (run.path / "model.json").exists()
+    revision.revise(run, {"epochs": 2})
+    pretrain(run, workspace)
+    assert [row["epoch"] for row in run.metrics()] == [0, 1, 2]
 
 
 def test_what_was_learnt_by_another_network_is_said(workspace: Path) -> None:
@@ -393,23 +393,18 @@ def test_the_gradients_length_is_what_it_is_by_hand_and_clipping_bounds_the_step
     loop._one_step()
     length = math.sqrt(sum(weight.grad.double().pow(2).sum().item() for weight in weights))
     assert length == pytest.approx(1e-3, rel=1e-3)  # what is left of the gradient
-    assert loop.norm_sum.item() > 0.01  # and what it was
+    assert loop.progress.norm_sum.item() > 0.01  # and what it was
     steps = [now.detach() - old for now, old in zip(weights, before, strict=True)]
     moved = math.sqrt(sum(step.double().pow(2).sum().item() for step in steps))
     assert moved == pytest.approx(1e-3, rel=1e-2)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "lars", "sgd"])
-def test_every_optimiser_stops_and_resumes_to_the_same_weights(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
-) -> None:
+def test_every_optimiser_stops_and_resumes_to_the_same_weights(workspace: Path, optimizer: str) -> None:
     settings = {"epochs": 2, "precision": "fp32", "optimizer": optimizer, "clip_norm": 1.0}
     undisturbed, stopped = (new_run(workspace, "pretrain", **settings) for _ in "ab")
     pretrain(undisturbed, workspace)
-    with monkeypatch.context() as patch:
-        stop_after(stopped, patch, 4)
-        with pytest.raises(Stopped):
-            pretrain(stopped, workspace)
+    cut_off(pretrain, stopped, workspace, 4)
     pretrain(stopped, workspace)
     for name, tensor in weights_of(undisturbed).items():
         assert torch.equal(tensor, weights_of(stopped)[name]), name
@@ -428,7 +423,7 @@ def test_the_step_in_which_the_loss_went_wrong_is_named_however_late_it_is_seen(
 ) -> None:
     loop = loop_of(workspace, without_batch_norm(), epochs=4)
     steps = loop.batches.steps
-    loop.epoch = 2
+    loop.progress.epoch = 2
     for step in range(steps):
         if step == 1:
             monkeypatch.setattr(loop.gradients, "of", lambda *a: torch.tensor(float("inf")))
@@ -485,10 +480,7 @@ def test_a_run_goes_on_with_another_batch_size_as_far_into_the_epoch_as_it_was(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = new_run(workspace, "pretrain", epochs=2, batch_size=4)  # 28 faces: 7 steps
-    with monkeypatch.context() as patch:
-        stop_after(run, patch, 4)
-        with pytest.raises(Stopped):
-            pretrain(run, workspace)
+    cut_off(pretrain, run, workspace, 4)
     state = checkpoints.load_state(run.path)
     assert (state["epoch"], state["step"], state["steps"]) == (0, 4, 7)
     again = recipes.build(PretrainRecipe, run.recipe().model_dump() | {"batch_size": 14})
@@ -501,14 +493,12 @@ def test_a_run_goes_on_with_another_batch_size_as_far_into_the_epoch_as_it_was(
 def test_the_time_that_is_left_holds_the_looks_at_the_results(workspace: Path) -> None:
     """Three epochs are left, of 6 s of learning and 10 s of looking each."""
     loop = loop_of(workspace, without_batch_norm(), epochs=5)
-    loop.epoch, loop.step, loop.seconds, loop.looking = 2, 0, 6.0, 10.0
+    loop.progress.epoch, loop.progress.step, loop.progress.seconds, loop.progress.looking = 2, 0, 6.0, 10.0
     loop.say()
     assert loop.run.written().seconds_left == pytest.approx(48, abs=0.2)
 
 
-def test_the_look_at_the_untrained_network_is_no_measure_of_those_to_come(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_look_at_the_untrained_network_is_no_measure_of_those_to_come(workspace: Path) -> None:
     loop = loop_of(workspace, without_batch_norm(), epochs=5)
 
     def pixels_once(epoch: int) -> dict[str, float]:
@@ -516,7 +506,7 @@ def test_the_look_at_the_untrained_network_is_no_measure_of_those_to_come(
         return {"spread": 0.5}
 
     loop.look_at_the_untrained(pixels_once)
-    loop.epoch, loop.step, loop.seconds = 2, 0, 6.0  # three epochs of 6 s are left
+    loop.progress.epoch, loop.progress.step, loop.progress.seconds = 2, 0, 6.0  # three epochs of 6 s are left
     loop.say()
     assert loop.run.written().seconds_left == pytest.approx(18, abs=0.2)
 

@@ -35,7 +35,8 @@ class YuNetNetwork:
             self._side = side if isinstance(side, int) else None
             self.longest = self._side or _LONGEST
             self.look(np.zeros((64, 64, 3), np.uint8))
-        except Exception as error:  # ONNX Runtime has a dozen kinds of error and no common parent
+        # Whatever a file makes ONNX Runtime say: it has a dozen kinds of error, and no parent of them but Exception.
+        except Exception as error:
             raise ValueError(str(error)) from error
 
     def look(self, image: np.ndarray, same_face: float = 1.0) -> np.ndarray:

@@ -1,21 +1,18 @@
 """Where curves over the share of labels cross, in sentences."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from facessl import methods
 from facessl.studies._cells import listed, percent
+from facessl.studies._lines import Curves, Line
 from facessl.studies._seeds import Estimate, beats, beats_plain
-
-if TYPE_CHECKING:
-    from facessl.studies._labels import Curves, Line
-    from facessl.studies._starts import Start
+from facessl.studies._starts import Start
 
 _NONE_YET = "So far there is no start that could be compared with learning from nothing."
 Tops = Mapping[float, Estimate | None]  # per cent of the labels -> accuracy
 
 
-def named(reached: "Curves", asked: "Collection[Line]") -> list[str]:
+def named(reached: Curves, asked: Collection[Line]) -> list[str]:
     """Return a sentence for each start: up to which share it is better than learning from nothing in the same way.
 
     Args:
@@ -46,22 +43,22 @@ def named(reached: "Curves", asked: "Collection[Line]") -> list[str]:
     return sentences or [_NONE_YET]
 
 
-def _rival(line: "Line", asked: "Iterable[Line]") -> "Line":
+def _rival(line: Line, asked: Iterable[Line]) -> Line:
     """Return the line that begins with nothing and differs in as little else as there is."""
     begun = [other for other in asked if other.start.begins_with_nothing]
     return max(begun, key=lambda other: (_alike(line, other), other.mode == "finetune"))
 
 
-def _alike(line: "Line", other: "Line") -> bool:
+def _alike(line: Line, other: Line) -> bool:
     """Return whether as much is learnt of both, and both read the same: what is left is where they start."""
     return (line.mode, line.reads_embedding) == (other.mode, other.reads_embedding)
 
 
-def _quoted(line: "Line") -> str:
+def _quoted(line: Line) -> str:
     return f"“{line.name}”"
 
 
-def _alone(missing: "Iterable[Start]") -> str:
+def _alone(missing: Iterable[Start]) -> str:
     """Return what to add to a study of one start; ``missing`` are those asked for that cannot be had here."""
     had = "".join(f" {start.title} cannot be had: {start.missing}" for start in missing)
     nameless = ", ".join(methods.nameless())
@@ -72,7 +69,7 @@ def _alone(missing: "Iterable[Start]") -> str:
     )
 
 
-def _sentence(line: "Line", rival: "Line", verdicts: Mapping[float, int]) -> str:
+def _sentence(line: Line, rival: Line, verdicts: Mapping[float, int]) -> str:
     """Return how a line compares with its rival, from 1 (better), 0 (may be chance) and -1 (worse) by share."""
     shares, name, other = list(verdicts), _quoted(line), _quoted(rival)
     better = [share for share in shares if verdicts[share] > 0]
@@ -99,7 +96,7 @@ def _sentence(line: "Line", rival: "Line", verdicts: Mapping[float, int]) -> str
     )
 
 
-def beside_plain(reached: "Curves", tops: "Mapping[Line, Tops]", plain: Mapping[str, Tops]) -> list[str]:
+def beside_plain(reached: Curves, tops: Mapping[Line, Tops], plain: Mapping[str, Tops]) -> list[str]:
     """Return which plain method is ahead of all networks, with how many labels, and whether that can be chance.
 
     Args:

@@ -1,42 +1,13 @@
 """The report of label efficiency: curves with bands, where they cross, and the plain methods beside."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from facessl.studies import _crossings, _plain
+from facessl.studies._cells import listed
+from facessl.studies._lines import Curves
 from facessl.studies._seeds import Estimate, estimate
-from facessl.studies._starts import Start
 from facessl.studying import Chart, Done, Report, Table
-
-_SAID = {"frozen": "frozen", "finetune": "fine-tuned"}
-
-
-class Line(NamedTuple):
-    """A curve: where learning starts, and what is learnt."""
-
-    start: Start
-    mode: str  # frozen or finetune
-
-    @property
-    def how(self) -> str:
-        return _SAID[self.mode]
-
-    @property
-    def name(self) -> str:
-        if not self.start.begins_with_nothing:
-            return f"{self.start.title}, {self.how}"
-        if self.mode == "frozen":
-            return "untrained, frozen"
-        read = " on the untrained embedding" if self.reads_embedding else ""
-        return f"from nothing{read}, fine-tuned"
-
-    @property
-    def reads_embedding(self) -> bool:
-        """Return whether it begins as a linear layer fitted on the embedding; else by chance on averaged features."""
-        return self.mode == "frozen" or self.start.kind != "nothing"
-
-
-Curves = Mapping[Line, Mapping[float, Mapping[int, Done]]]  # per cent of the labels -> seed -> run
 
 
 def report(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> Report:
@@ -87,6 +58,9 @@ def _note(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> s
         said.append("So does “from nothing on the untrained embedding”: fine-tuned networks are compared with that.")
     if any(line.start.kind == "run" for line in reached):
         said.append("A run that was there before is one pre-training, whatever the seeds.")
+    if unlike := _of_another_network(reached):
+        said.append(f"Of another network than what begins with nothing (its first layers, depth or image size): "
+                    f"{listed(unlike)}; part of a difference may be the network's.")  # fmt: skip
     if any(line.name == "untrained, frozen" for line in reached):
         said.append("The untrained network stands here twice: as a start its layer is learnt like those of the other "
                     "frozen starts, in so many epochs; as a plain method it is fitted to the end.")  # fmt: skip
@@ -94,6 +68,19 @@ def _note(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> s
         shares = " and ".join(f"{share:g} %" for share in same)
         said.append(f"{shares} of the labels would be the photos of a smaller share here, so they were left out.")
     return " ".join(said)
+
+
+def _of_another_network(reached: Curves) -> list[str]:
+    """Return the titles of the runs whose network is not that of what begins with nothing here, if anything does."""
+    networks: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+    for line, curve in reached.items():
+        run = next((done.run for runs in curve.values() for done in runs.values() if done.run), None)
+        recipe = run.config["recipe"] if run else {}
+        if recipe and line.start.kind in ("nothing", "untrained", "run"):
+            network = [recipe[part] for part in ("backbone", "backbone_options", "image_size")]
+            networks[line.start.begins_with_nothing][line.start.title] = network
+    plain = list(networks[True].values())
+    return [title for title, network in networks[False].items() if plain and network not in plain]
 
 
 def _tops(runs: Mapping[int, Done], k: int = 1) -> Estimate | None:

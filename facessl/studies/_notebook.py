@@ -4,7 +4,6 @@ What is done here is wrong on purpose and belongs to no method of ours: it shows
 The notebook: https://github.com/KarthikRachoori/Face-Recognition-Models-with-Multiple-Classifiers
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,19 +16,14 @@ from torch.optim import Optimizer
 
 from facessl import baselines, losses, metrics, views
 from facessl.backbones import _imagenet, resnet18
-from facessl.devices import Compute
-from facessl.errors import DatasetError
+from facessl.studies._pictures import BATCH, Batches, Pictures, Work, as_input, batches_of, computed, outputs
 from facessl.viewing import ViewRecipe
 
-BATCH = 64
 TEMPERATURE = 0.5
 HIDDEN = 512
 RATE = 1e-3  # of Adam, for SimCLR
-SPLIT_SEED, HELD_OUT = 42, 0.2
 CLASSIFIER_RATE, CLASSIFIER_DECAY = 3e-4, 8e-4
 _TOPS = (1, 3, 5)
-
-Batches = list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -40,27 +34,6 @@ class Choices:
     nt_xent: bool = False  # the loss over all 2N; else over the N × N similarities between first and second
     head: int = 0  # width of what the head gives; 0: as many as there are people
     epochs: int = 5
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures to learn from and to be judged on."""
-
-    faces: np.ndarray  # (N, S, S, 3) uint8; of a grey one the channels are equal
-    labels: np.ndarray  # (N,) 0 <= label < people
-    learnt: np.ndarray  # indices that are learnt from
-    judged: np.ndarray  # indices that are judged on
-    people: int
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a training works with."""
-
-    pictures: Pictures
-    compute: Compute
-    check: Callable[[], None]  # called before every step; may raise to stop
-    rng: np.random.Generator  # of the order of the pictures and of the views
 
 
 def cross_view_loss(z0: Tensor, z1: Tensor, temperature: float = TEMPERATURE) -> Tensor:
@@ -79,28 +52,6 @@ def cross_view_loss(z0: Tensor, z1: Tensor, temperature: float = TEMPERATURE) ->
     """
     cosines = F.normalize(z0, dim=1) @ F.normalize(z1, dim=1).T  # (N, N)
     return F.cross_entropy(cosines / temperature, torch.arange(len(z0), device=z0.device))
-
-
-def pooled_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the notebook's split of all labelled pictures: 80/20, by person, ``random_state`` 42.
-
-    It is drawn over what had been split before, so faces of one photo or near-copies may fall on both sides.
-
-    Raises:
-        DatasetError: Somebody has fewer than two pictures, or there are too few for everybody to be on both sides.
-    """
-    from sklearn.model_selection import train_test_split
-
-    people, counts = np.unique(labels, return_counts=True)
-    if len(labels) * HELD_OUT < len(people) or counts.min(initial=2) < 2:
-        raise DatasetError(
-            f"S1's split leaves 20 % of {len(labels)} faces for judging, too few for {len(people)} people; "
-            "take a set with more photos a person."
-        )
-    learnt, judged = train_test_split(
-        np.arange(len(labels)), test_size=HELD_OUT, random_state=SPLIT_SEED, stratify=labels
-    )
-    return learnt, judged
 
 
 class Encoder(nn.Module):
@@ -150,9 +101,9 @@ def simclr(work: Work, choices: Choices, weights: Path | None, seed: int) -> dic
     optimizer = torch.optim.Adam(encoder.parameters(), lr=RATE)
     rows = []
     for epoch in range(1, choices.epochs + 1):
-        batches = _batches(work.rng.permutation(pictures.learnt))
+        batches = batches_of(work.rng.permutation(pictures.learnt))
         values = _contrasted(encoder, optimizer, choices, batches, work)
-        judged = _judged_as_it_did(_outputs(encoder, work), pictures)
+        judged = _judged_as_it_did(outputs(encoder, work), pictures)
         rows.append({"epoch": epoch, "loss": float(np.mean(values)), "last_loss": values[-1],
                      "last_batch": len(batches[-1]), **judged})  # fmt: skip
     encoder.eval()
@@ -167,7 +118,7 @@ def _contrasted(encoder: Encoder, optimizer: Optimizer, choices: Choices, batche
     for batch in batches:
         work.check()
         first, second = _pair(work.pictures.faces[batch], real=choices.views, rng=work.rng)
-        loss = loss_of(encoder(_input(first, work.compute)), encoder(_input(second, work.compute)), TEMPERATURE)
+        loss = loss_of(encoder(as_input(first, work.compute)), encoder(as_input(second, work.compute)), TEMPERATURE)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -187,7 +138,7 @@ def _read(encoder: Encoder, work: Work) -> dict[str, Any]:
     from sklearn.metrics import classification_report
 
     pictures = work.pictures
-    projections, labels = _outputs(encoder, work), pictures.labels[pictures.judged]
+    projections, labels = outputs(encoder, work), pictures.labels[pictures.judged]
     answers = projections.argmax(axis=1)
     found: dict[str, Any] = {
         "chance": 1 / pictures.people, "photos": len(labels), "argmax": float(np.mean(answers == labels)),
@@ -213,7 +164,7 @@ def matched(answers: np.ndarray, labels: np.ndarray) -> float:
 def _linear(encoder: Encoder, work: Work) -> dict[str, Any]:
     """Return what a linear layer on the frozen backbone's features reaches, each feature of unit variance."""
     pictures = work.pictures
-    learnt, judged = (_computed(encoder.backbone, work, part) for part in (pictures.learnt, pictures.judged))
+    learnt, judged = (computed(encoder.backbone, work, part) for part in (pictures.learnt, pictures.judged))
     mean, spread = learnt.mean(axis=0), learnt.std(axis=0)
     learnt, judged = ((part - mean) / np.maximum(spread, 1e-6) for part in (learnt, judged))
     labels = pictures.labels
@@ -248,7 +199,7 @@ def classifier(work: Work, epochs: int, earlier: int, seed: int, weights: Path |
     for epoch in range(1 - earlier, epochs + 1):
         learnt = _taught(network, optimizer, work)
         network.eval()
-        logits = _outputs(network, work)
+        logits = outputs(network, work)
         tops = {f"top{k}": share for k, share in metrics.top_k(logits, labels, _TOPS).items()}
         rows.append({"epoch": epoch, **learnt, **tops, "macro_f1": metrics.macro_f1(labels, logits.argmax(axis=1))})
         if epoch > 0:
@@ -262,10 +213,10 @@ def _taught(network: nn.Module, optimizer: Optimizer, work: Work) -> dict[str, f
     """Train an epoch with names; return its mean loss, and how well it named the pictures on the way."""
     network.train()
     pictures, values, asked, answers = work.pictures, [], [], []
-    for batch in _batches(work.rng.permutation(pictures.learnt)):
+    for batch in batches_of(work.rng.permutation(pictures.learnt)):
         work.check()
         targets = torch.from_numpy(pictures.labels[batch]).to(work.compute.device.kind)
-        logits = network(_input(pictures.faces[batch], work.compute))
+        logits = network(as_input(pictures.faces[batch], work.compute))
         loss = F.cross_entropy(logits, targets)
         optimizer.zero_grad()
         loss.backward()
@@ -288,26 +239,3 @@ def _judged_as_it_did(projections: np.ndarray, pictures: Pictures) -> dict[str, 
     tops = [metrics.top_k(part, own, _TOPS) for part, own in parts]
     means = {f"top{k}": float(np.mean([top[k] for top in tops])) for k in _TOPS}
     return {**means, "macro_f1": metrics.macro_f1(labels, projections.argmax(axis=1))}
-
-
-def _outputs(network: nn.Module, work: Work) -> np.ndarray:
-    """Return what comes out for the judged pictures, (M, D); in training mode, if it is in it, as the notebook's."""
-    return _computed(network, work, work.pictures.judged)
-
-
-def _batches(indices: np.ndarray) -> Batches:
-    """Return batches of 64; a single picture left over joins the last, for batch norm cannot judge it alone."""
-    parts = np.split(indices, range(BATCH, len(indices), BATCH))
-    return [*parts[:-2], np.concatenate(parts[-2:])] if len(parts) > 1 and len(parts[-1]) == 1 else parts
-
-
-def _computed(network: nn.Module, work: Work, indices: np.ndarray) -> np.ndarray:
-    with torch.no_grad():
-        faces = (work.pictures.faces[batch] for batch in _batches(indices))
-        return np.concatenate([network(_input(part, work.compute)).cpu().numpy() for part in faces])
-
-
-def _input(faces: np.ndarray, compute: Compute) -> Tensor:
-    """Return faces (N, S, S, 3) uint8 as (N, 3, S, S) in 0-1, which the notebook does not normalise further."""
-    tensor = torch.from_numpy(np.ascontiguousarray(faces)).to(compute.device.kind)
-    return (tensor.permute(0, 3, 1, 2).float() / 255).contiguous(memory_format=torch.channels_last)

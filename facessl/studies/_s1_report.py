@@ -1,4 +1,4 @@
-"""What S1 says: their figures beside ours, epoch by epoch, on test, and person by person."""
+"""What S1 shows: their figures beside ours, epoch by epoch, on test, and person by person."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,20 +11,15 @@ from facessl.studies._cells import (
     Row,
     accuracy,
     curve,
-    finished,
-    percent,
     plain_rows,
-    reached,
     report_of,
-    said,
     test_row,
-    who_wins,
 )
 from facessl.studying import Chart, Done, Table
 
 _SIMCLR, _CLASSIFIER = "SimCLR", "ResNet18 “transfer”"
 _THEIRS, _AS_THEY, _RIGHT = "their figure", "ours as they did it", "ours done right"
-_OURS = {
+OURS = {
     "simclr-linear": "SimCLR, linear layer on the frozen network",
     "simclr-tuned": "SimCLR, fine-tuned",
     "nothing": "ResNet18 from nothing",
@@ -127,10 +122,10 @@ def _right_epochs(done: Mapping[str, Done], key: str) -> dict[int, Row]:
 
 def on_test(done: Mapping[str, Done]) -> list[Table]:
     """Return ours done right on test, touched once, beside the plain rows; none before the first is done."""
-    rows = [test_row(name, done[key]) for key, name in _OURS.items() if key in done]
+    rows = [test_row(name, done[key]) for key, name in OURS.items() if key in done]
     if not rows:
         return []
-    first = next(done[key] for key in _OURS if key in done)
+    first = next(done[key] for key in OURS if key in done)
     note = (
         "On the set's own test split, once per run, at its end. The plain methods: same photos, same names. “ResNet18 "
         "from nothing” reads averaged features through a last layer that begins by chance, as the notebook's did. All "
@@ -198,7 +193,7 @@ def charts(done: Mapping[str, Done]) -> list[Chart]:
     return [
         Chart(title=f"Top-{k} after each epoch", kind="lines", x_title="epoch", y_title=title, lines=_lines(done, k))
         for k, title in titles.items()
-        if k == 1 or _more_people_than(3, done)
+        if k == 1 or more_people_than(3, done)
     ]
 
 
@@ -214,105 +209,11 @@ def _lines(done: Mapping[str, Done], k: int) -> list[dict[str, Any]]:
             found.append((f"{_AS_THEY}, {name}", [row["epoch"] for row in rows], [row[f"top{k}"] for row in rows]))
     for key in ("simclr-tuned", "nothing", "nothing-embedding", "imagenet-tuned"):
         if key in done and (own := curve(done[key], f"val_top{k}"))[0]:
-            found.append((f"{_RIGHT}, {_OURS[key]} (val)", *own))
+            found.append((f"{_RIGHT}, {OURS[key]} (val)", *own))
     return [{"name": name, "x": x, "y": y, "low": [None] * len(x), "high": [None] * len(x)} for name, x, y in found]
 
 
-def _more_people_than(k: int, done: Mapping[str, Done]) -> bool:
+def more_people_than(k: int, done: Mapping[str, Done]) -> bool:
     """Return whether a share of k likeliest can say anything: what was measured of this set tells."""
     notebooks = [done[key].result["chance"] < 1 / k for key in ("notebook", "notebook-classifier") if key in done]
-    return any(notebooks) or any(curve(done[key], f"val_top{k}")[0] for key in _OURS if key in done)
-
-
-def sentences(dataset: FaceDataset, done: Mapping[str, Done]) -> list[str]:
-    """Return the answer in words: does transfer beat SimCLR, why 20 %, what of their loss."""
-    return [*_survives(done), *why.sentence(done), *_as_published(done), *_loss(dataset, done)]
-
-
-def _survives(done: Mapping[str, Done]) -> list[str]:
-    """Return whether "transfer beats SimCLR" survives; that cannot be said without ImageNet weights."""
-    if finished(done, "imagenet-tuned", "simclr-tuned"):
-        return [
-            _verdict(
-                done, "imagenet-tuned", "simclr-tuned", "both fine-tuned, from a linear layer fitted on the embedding"
-            )
-        ]
-    if finished(done, "nothing-embedding", "simclr-tuned"):
-        return [
-            "Whether transfer beats SimCLR cannot be said here without ImageNet weights. What S1 called transfer was a "
-            "network from nothing: "
-            + _verdict(
-                done,
-                "nothing-embedding",
-                "simclr-tuned",
-                f"“{_OURS['nothing-embedding']}” and “{_OURS['simclr-tuned']}”, both begun as a linear layer fitted on "
-                "the embedding, then all layers trained with names",
-            )
-        ]
-    return []
-
-
-def _verdict(done: Mapping[str, Done], rival: str, simclr: str, how: str) -> str:
-    rivals, ours = reached(done[rival]), reached(done[simclr])
-    assert rivals is not None and ours is not None
-    name = "“Transfer beats SimCLR”" if rival == "imagenet-tuned" else "“It beats SimCLR”"
-    p, real = who_wins(done[rival], done[simclr])
-    ahead = rivals["share"] > ours["share"]
-    verdict = ("survives" if ahead else "does not survive") if real else "is not decided"
-    why_not = "" if real else ": the difference can be chance"
-    return (
-        f"{name} {verdict} on this set: {said(rivals)} against {said(ours)} of {ours['photos']:,} test photos "
-        f"({how}; one seed, McNemar p = {p:.2g}{why_not})."
-    )
-
-
-def _as_published(done: Mapping[str, Done]) -> list[str]:
-    if not finished(done, "notebook", "notebook-classifier"):
-        return []
-    simclr, classifier = (
-        said(accuracy(found["epochs"][-1]["top1"], found["photos"], found["split"], ""))
-        for found in (done[key].result for key in ("notebook", "notebook-classifier"))
-    )
-    rest = done["notebook"].result["argmax"]
-    return [
-        f"Done as S1 did it, this set gives SimCLR {simclr} (the same network as the {percent(rest)} above, "
-        "judged as S1 judged it: with batch norm as while training, and as the mean over batches) and the classifier "
-        f"{classifier}; S1 printed {published.SIMCLR_TOP1[-1]} % and {published.CLASSIFIER_TOP1[-1]} %. The "
-        "two were not asked the same question: one learnt from names, the other's axes were never told of any."
-    ]
-
-
-def _loss(dataset: FaceDataset, done: Mapping[str, Done]) -> list[str]:
-    if "notebook" not in done or not done["notebook"].result["epochs"]:
-        return []
-    last = done["notebook"].result["epochs"][-1]
-    return [
-        f"The loss that S1 printed is that of an epoch's last batch, which held {published.LAST_BATCH} pictures "
-        f"(knowing nothing costs ln {published.LAST_BATCH} = 2.48 there, and ln 64 = 4.16 in a full one). Here the "
-        f"last batch of {last['last_batch']} gives {last['last_loss']:.3f}, the mean over all is {last['loss']:.3f}."
-    ]
-
-
-def caveats(done: Mapping[str, Done]) -> list[str]:
-    """Return what was otherwise than in S1 and could not be helped."""
-    from facessl.studies._crops import FROM_FACES, FROM_PHOTOS, TOO_FEW  # with OpenCV, which a form must not wait for
-
-    found = []
-    if "notebook" in done:
-        result = done["notebook"].result
-        if result["start"] == "nothing":
-            found.append("S1's SimCLR began with ImageNet weights; they are not here, so as they did it began from "
-                         "nothing as well.")  # fmt: skip
-        if result["crops"] == FROM_PHOTOS:
-            found.append(f"As they did it looked at {result['photos_seen']:,} photos and kept each of the "
-                         f"{result['faces_seen']:,} boxes that Haar found in them, also what is no face.")  # fmt: skip
-        if result["crops"] == TOO_FEW:
-            found.append("In the photos of this set S1's own Haar detection finds too few faces to split, so the grey "
-                         "crops of as they did it are the set's own, aligned ones.")  # fmt: skip
-        if result["crops"] == FROM_FACES:
-            found.append("The photos that this set was made of cannot be read any more, so the grey crops of as they "
-                         "did it are the set's own, aligned ones.")  # fmt: skip
-    if "simclr-tuned" in done and _more_people_than(3, done) and not curve(done["simclr-tuned"], "val_top3")[0]:
-        found.append("The fine-tuning is of an earlier version, which measured top-1 alone after each epoch; its top-3 "
-                     "and top-5 are those at the end, on test.")  # fmt: skip
-    return found
+    return any(notebooks) or any(curve(done[key], f"val_top{k}")[0] for key in OURS if key in done)

@@ -8,10 +8,12 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from facessl import registry
 from facessl.dataset import FaceDataset
+from facessl.errors import RecipeError
 from facessl.recipes import MAX_SEED, Device
 from facessl.studies import _labels, _starts
-from facessl.studies._labels import Line
+from facessl.studies._lines import Line
 from facessl.studies._starts import Start
 from facessl.studying import Done, Report, Step
 
@@ -45,6 +47,11 @@ class Options(BaseModel):
         description="Pre-train anew for every seed: the intervals then cover that too, at so many times the cost.",
     )
     backbone: str = Field("resnet18", description="The network; an existing run brings its own.")
+    stem: Literal["auto", "imagenet", "medium", "small"] = Field(
+        "auto",
+        description="First layers of ResNet18; auto: medium for pictures of less than 96 pixels. ImageNet's and an "
+        "existing run's bring their own.",
+    )
     image_size: int = Field(64, ge=32, le=512, description="Side of a face in pixels; an existing run brings its own.")
     pretrain_epochs: int = Field(20, ge=1, le=10_000, description="Epochs of the methods that pre-train here.")
     epochs: int = Field(20, ge=1, le=10_000, description="Epochs of fine-tuning with all labels.")
@@ -90,11 +97,13 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
 
     Raises:
         DatasetError: There is nobody to tell apart, or no face to learn from or to judge on.
-        RecipeError: A start is none, or has seen the names.
+        RecipeError: A start is none, or has seen the names; or the backbone has no such stem.
     """
     dataset.check_classifiable()
+    if options.stem != "auto" and "stem" not in registry.load("backbones", options.backbone).Options.model_fields:
+        raise RecipeError(f"{options.backbone} has no stems to choose from; leave the stem at auto.")
     starts = _starts.read(options.starts, options.backbone, workspace)
-    network = {"backbone": options.backbone, "image_size": options.image_size}
+    network = _network(options)
     machine = {"batch_size": options.batch_size, "device": options.device, "threads": options.threads}
     found = [
         Step(_pretraining(start, seed, options), "pretrain", {
@@ -154,6 +163,12 @@ def _lines(starts: list[Start], options: Options) -> list[Line]:
     return [line for line in lines if not (twice and line.start.kind == "untrained" and line.mode == "frozen")]
 
 
+def _network(options: Options, *, borrowed: bool = False) -> dict[str, object]:
+    """Return the settings of a network that no run brings; only ResNet18 has stems to choose from."""
+    stem = {} if options.stem == "auto" or borrowed else {"stem": options.stem}
+    return {"backbone": options.backbone, **stem, "image_size": options.image_size}
+
+
 def _pretraining(start: Start, seed: int, options: Options) -> str:
     return f"pretrain {start.word}, seed {seed if options.pretrain_each else options.seed}"
 
@@ -181,6 +196,6 @@ def _fine_tuning(line: Line, share: float, seed: int, options: Options, more: di
     if kind == "untrained" and line.mode == "finetune":
         settings["head"] = "embedding"
     if kind != "run":  # which brings its own
-        settings |= {"backbone": options.backbone, "image_size": options.image_size}
+        settings |= _network(options, borrowed=kind == "imagenet")
     missing, weights = line.start.missing, line.start.weights(options.backbone)
     return Step(_key(line, share, seed), "finetune", settings, missing, weights)

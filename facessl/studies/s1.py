@@ -12,11 +12,12 @@ from facessl.errors import DatasetError
 from facessl.recipes import MAX_SEED, Device
 from facessl.run import Run
 from facessl.studies import _s1_report as report
+from facessl.studies import _s1_sentences as words
 from facessl.studies import _why as why
 from facessl.studying import Done, Report, Step
 
 if TYPE_CHECKING:
-    from facessl.studies._notebook import Pictures
+    from facessl.studies._pictures import Pictures
 
 TITLE = "S1: SimCLR and transfer learning, and why it printed 20 %"
 REFERENCE = (
@@ -101,12 +102,13 @@ def inside(
     """
     from facessl import devices
     from facessl.studies import _notebook as notebook
+    from facessl.studies._pictures import Work
 
     what = str(settings["what"])
     change = why.CHANGES.get(what, why.CHANGES["notebook"])  # the notebook's classifier saw what its SimCLR saw
     pictures, told = _pictures(change, dataset, options, run, workspace)
     rng, compute = np.random.default_rng(options.seed), devices.compute(options.device, "fp32", options.threads)
-    work = notebook.Work(pictures, compute, run.check_stop, rng)
+    work = Work(pictures, compute, run.check_stop, rng)
     weights = notebook.imagenet_file(workspace) if settings.get("weights") == "imagenet" else None
     if what in ("notebook-classifier", why.TRANSFER):
         earlier = options.epochs if options.rerun else 0
@@ -125,7 +127,7 @@ def _pictures(
 ) -> "tuple[Pictures, dict[str, Any]]":
     """Return what to learn from and to be judged on, and in words which crops and which split these are."""
     from facessl import views
-    from facessl.studies import _crops, _notebook
+    from facessl.studies import _crops, _pictures
 
     if change.aligned:
         rows = dataset.rows("train", "val", "test")  # the notebook pools what had been split
@@ -143,8 +145,8 @@ def _pictures(
         if not len(judged):
             raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
     else:
-        learnt, judged = _notebook.pooled_split(labels)
-    pictures = _notebook.Pictures(faces, labels, learnt, judged, len(dataset.people))
+        learnt, judged = _pictures.pooled_split(labels)
+    pictures = _pictures.Pictures(faces, labels, learnt, judged, len(dataset.people))
     return pictures, {**told, "faces_seen": len(labels), "split": "test" if change.own_split else why.POOLED}
 
 
@@ -153,14 +155,14 @@ def answer(
 ) -> Report:
     """Return their figures, ours as they did it and ours done right, and why it was 20 %; of what is done so far."""
     return Report(
-        sentences=report.sentences(dataset, done),
+        sentences=words.sentences(done, left_out),
         tables=[
             *report.by_epoch(done),
             *why.table(done),
-            *why.transfer_table(done),
+            *why.transfer_table(done, left_out),
             *report.on_test(done),
             *report.classification(dataset, done),
         ],
         charts=[*why.chart(done), *why.transfer_chart(done), *report.charts(done)],
-        missing=report.caveats(done),
+        missing=words.caveats(done),
     )

@@ -25,7 +25,8 @@ class Background:
         def work() -> None:
             try:
                 future.set_result(function(*arguments))
-            except BaseException as error:  # whoever asks for the result is told
+            # Anything at all, or who waits for the result would wait for ever: ``result`` raises it again over there.
+            except BaseException as error:
                 future.set_exception(error)
 
         self._waiting.put(work)

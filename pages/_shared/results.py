@@ -98,6 +98,12 @@ def _plain_rows(run: Run) -> list[dict[str, Any]]:
     return list(rows)
 
 
+_OF_BEFORE = (
+    "An earlier version judged it, beside fewer plain methods; train it again to see all of them, and a lead tested "
+    "photo by photo."
+)
+
+
 class Verdict(NamedTuple):
     """How a network compares with the best plain method."""
 
@@ -110,7 +116,10 @@ def against_plain(network: Score, run: Run) -> Verdict:
     """Return how a fine-tune run's network compares with the plain methods beside it, on the same photos one by one."""
     best = max(_plain_rows(run), key=lambda row: row["top1"], default=None)
     test = answers.against_plain(run, best["name"]) if best is not None else None
-    return verdict(network, baseline_scores(run), test)
+    found = verdict(network, baseline_scores(run), test)
+    if best is None or answers.kept_plain(run):
+        return found
+    return found._replace(said=f"{found.said} {_OF_BEFORE}")
 
 
 def verdict(network: Score, baselines: Sequence[Score], test: McNemar | None = None) -> Verdict:

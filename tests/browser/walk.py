@@ -41,10 +41,12 @@ class Walk:
         set_number(page, "^Least photos", min_photos)
         return self._start("prepare", "Prepare the set")
 
-    def pretrain(self, epochs: int, batch_size: int, image_size: int = 64) -> Run:
+    def pretrain(self, epochs: int, batch_size: int, image_size: int = 64, backbone: str = "") -> Run:
         page = self.page
         go_to(page, "Pre-train")
         self._to_the_form()
+        if backbone:
+            self._select("Backbone", backbone)
         set_number(page, "^Epochs", epochs)
         set_number(page, "^Batch size", batch_size)
         set_number(page, "^Image side", image_size)

@@ -110,7 +110,7 @@ def test_green_is_only_a_lead_over_plain_methods_that_is_no_chance(
     for page in ("compare", "finetune"):
         app = open_page(page)
         assert not app.exception
-        assert [one.value for one in getattr(app, box) if one.value.endswith(said)]
+        assert [one.value for one in getattr(app, box) if one.value.endswith(said)]  # and not that it is an old one
 
 
 def test_one_run_is_judged_and_nobody_is_missing(empty_workspace: Path) -> None:
@@ -120,6 +120,7 @@ def test_one_run_is_judged_and_nobody_is_missing(empty_workspace: Path) -> None:
     assert not app.exception
     assert app.warning[0].value.startswith("**Alone** is the best network")
     assert "The network loses here" in app.warning[0].value
+    assert "An earlier version judged it" in app.warning[0].value  # what plain methods answered was not kept
     assert not [box for box in app.selectbox if box.label == "First model"]
 
 

@@ -70,7 +70,10 @@ def test_a_heat_map_is_scrolled_on_a_phone_and_not_the_page(tmp_path: Path) -> N
             "z": [[0.5] * 9]}  # fmt: skip
     study(tmp_path, "finished", {"sentences": [], "tables": [], "charts": [heat], "missing": []})
     phone = {"width": 390, "height": 844}
-    with served(tmp_path) as address, opened(f"{address}/compare?tab=studies", executable, viewport=phone) as page:
+    with (
+        served(tmp_path) as address,
+        opened(f"{address}/compare?tab=studies", executable, webgl=False, viewport=phone) as page,
+    ):
         chart = page.locator(".js-plotly-plot").first
         chart.wait_for()
         no_error(page)

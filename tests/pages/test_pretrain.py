@@ -621,6 +621,17 @@ def test_changes_and_what_auto_came_to_stand_among_the_settings(empty_workspace:
     assert any("bf16" in list(table.value.get("Value", ())) for table in app.dataframe)
 
 
+def test_a_run_within_an_epoch_does_not_go_on_with_fewer(empty_workspace: Path) -> None:
+    counted_set(empty_workspace)
+    run = make_run(empty_workspace, "pretrain", "cut off")
+    run.update(state="stopped", epoch=6, epochs=20, step=31, steps=100)
+    app = open_page("pretrain")
+    app.number_input(key=f"go-on-{run.id}-0-epochs").set_value(6)
+    app = next(button for button in app.button if button.label == "Go on with these").click().run()
+    assert [error.value for error in app.error] == ["It was stopped within epoch 7; ask for 7 epochs or more."]
+    assert run.status().state == "stopped" and "changes" not in run.config
+
+
 def test_a_run_goes_on_with_what_was_changed_and_nothing_else(
     empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

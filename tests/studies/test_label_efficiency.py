@@ -16,7 +16,8 @@ from facessl.metrics import wilson_interval
 from facessl.run import Run
 from facessl.studies import label_efficiency as study
 from facessl.studies._crossings import _sentence, beside_plain
-from facessl.studies._labels import Line, report
+from facessl.studies._labels import report
+from facessl.studies._lines import Line
 from facessl.studies._seeds import beats, estimate, told_apart
 from facessl.studies._starts import Start
 from facessl.studying import Done
@@ -206,6 +207,41 @@ def test_a_network_without_learning_is_read_and_begun_like_those_that_learnt_bef
     assert differ == {"init", "head"}  # whose auto means the embedding, of what learnt before
     alone = study.steps(open_dataset(tmp_path, "tiny"), options.model_copy(update={"starts": "untrained"}), tmp_path)
     assert [step.settings["mode"] for step in alone] == ["frozen", "finetune"]
+
+
+def test_a_run_of_another_network_is_said_to_be_one(tmp_path: Path) -> None:
+    def done(word: str, stem: str) -> Done:
+        one = tuned(0.5, [True], tmp_path / word / stem)
+        recipe = {"dataset": "tiny", "backbone_options": {"stem": stem, "stages": 3}}
+        settings = {
+            "kind": "finetune",
+            "title": "",
+            "recipe": recipe,
+            "after": [],
+            "group": "",
+            "edits": {},
+            "created": "",
+        }
+        files.write_json(tmp_path / word / stem / "config.json", settings)
+        return one
+
+    before = Line(Start("a-run", "run", "SimCLR of before"), "frozen")
+    for stem, unlike in (("imagenet", True), ("medium", False)):
+        reached = {UNTRAINED: {100.0: {0: done("nothing" + stem, "medium")}}, before: {100.0: {0: done("run", stem)}}}
+        note = report(reached, same=[], pretrained_once=True).tables[0].note
+        assert ("Of another network" in note and "SimCLR of before; part" in note) == unlike
+        alone = report({before: reached[before]}, same=[], pretrained_once=True)
+        assert "Of another network" not in alone.tables[0].note
+
+
+def test_a_stem_is_that_of_every_network_that_brings_none(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    dataset = open_dataset(tmp_path, "tiny")
+    options = study.Options(starts="nothing, simclr, imagenet", seeds=1, shares="100", stem="small")
+    stems = {step.key.split(",")[0]: step.settings.get("stem") for step in study.steps(dataset, options, tmp_path)}
+    assert stems == {"pretrain simclr": "small", "nothing": "small", "simclr": "small", "imagenet": None}
+    with pytest.raises(RecipeError, match="tinyvgg has no stems"):
+        study.steps(dataset, options.model_copy(update={"backbone": "tinyvgg", "starts": "nothing"}), tmp_path)
 
 
 def test_like_is_compared_with_like_and_both_are_named() -> None:

@@ -18,7 +18,7 @@ from facessl.dataset import open_dataset
 from facessl.errors import DatasetError, Stopped
 from facessl.metrics import wilson_interval
 from facessl.run import Run
-from facessl.studies import _crops, _notebook, _published, _s1_report, _why, s1
+from facessl.studies import _crops, _notebook, _pictures, _published, _s1_report, _s1_sentences, _why, s1
 from facessl.studying import Done
 from tests.studies.taking import take
 
@@ -93,7 +93,7 @@ def test_their_accuracy_is_the_mean_over_batches_also_of_a_smaller_last_one() ->
     labels = np.zeros(65 + 31, int)
     right = np.tile([1.0, 0.0, 0.0, 0.0], (64, 1))
     wrong = np.tile([0.0, 1.0, 0.5, 0.2], (32, 1))
-    pictures = _notebook.Pictures(np.zeros((96, 1, 1, 3), np.uint8), labels, labels, np.arange(96), 4)
+    pictures = _pictures.Pictures(np.zeros((96, 1, 1, 3), np.uint8), labels, labels, np.arange(96), 4)
     found = _notebook._judged_as_it_did(np.concatenate([right, wrong]), pictures)
     assert (found["top1"], found["top3"], found["top5"]) == (0.5, 0.5, 1.0)  # 64 of 96 would be 2/3
     assert found["macro_f1"] == pytest.approx(0.8)  # of the only one there: precision 1, recall 64 of 96
@@ -103,8 +103,8 @@ def test_names_on_the_way_are_counted_as_scikit_learn_counts_them() -> None:
     """A network that stands still gives the same answers before and during an epoch."""
     faces = np.random.default_rng(0).integers(0, 256, (70, 4, 4, 3), dtype=np.uint8)
     labels = np.arange(70) % 3
-    pictures = _notebook.Pictures(faces, labels, np.arange(10, 70), np.arange(10), 3)
-    work = _notebook.Work(pictures, devices.compute("cpu", "fp32", 1), lambda: None, np.random.default_rng(0))
+    pictures = _pictures.Pictures(faces, labels, np.arange(10, 70), np.arange(10), 3)
+    work = _pictures.Work(pictures, devices.compute("cpu", "fp32", 1), lambda: None, np.random.default_rng(0))
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 3))
     answers = network(torch.from_numpy(faces[10:]).permute(0, 3, 1, 2).float() / 255).argmax(dim=1).numpy()
@@ -130,7 +130,7 @@ def test_as_they_did_it_has_a_top_5_where_there_are_more_people_and_a_version_me
 
 def test_the_pooled_split_is_scikit_learns_four_fifths_of_everybody() -> None:
     labels = np.repeat(np.arange(6), [207, 203, 190, 202, 205, 209])
-    learnt, judged = _notebook.pooled_split(labels)
+    learnt, judged = _pictures.pooled_split(labels)
     assert (len(learnt), len(judged)) == (972, 244)  # as the notebook's own report counts
     assert np.bincount(labels[judged]).tolist() == [42, 41, 38, 40, 41, 42]  # the supports that it printed
     theirs = train_test_split(labels * 0 + np.arange(1216), test_size=0.2, random_state=42, stratify=labels)
@@ -139,7 +139,7 @@ def test_the_pooled_split_is_scikit_learns_four_fifths_of_everybody() -> None:
 
 def test_a_split_of_too_few_is_refused_in_words() -> None:
     with pytest.raises(DatasetError, match="too few for 3 people"):
-        _notebook.pooled_split(np.array([0, 0, 1, 1, 2, 2]))
+        _pictures.pooled_split(np.array([0, 0, 1, 1, 2, 2]))
 
 
 class TwoBoxes:
@@ -242,7 +242,8 @@ def test_every_step_that_can_be_taken_was(taken: tuple[Path, dict[str, Done]]) -
 def test_the_report_holds_three_columns_a_panel_and_what_is_missing(
     prepared_home: Path, taken: tuple[Path, dict[str, Done]]
 ) -> None:
-    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, taken[1], prepared_home, {})
+    without = dict.fromkeys(("imagenet-linear", "imagenet-tuned", _why.TRANSFER), "no weights in tests")
+    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, taken[1], prepared_home, without)
     tables = {table.title: table for table in report.tables}
     first = tables["Their figure · ours as they did it · ours done right"].rows[0]
     assert first["their figure: top-1"]["share"] == 0.212
@@ -279,6 +280,17 @@ def test_the_report_holds_three_columns_a_panel_and_what_is_missing(
     assert {"majority", "PCA + LDA", "1-NN on PCA-whitened pixels"} <= {row["model"] for row in on_test}
     assert any("cannot be said here without ImageNet weights" in said for said in report.sentences)
     json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_what_begins_with_imagenet_weights_is_missing_only_where_they_are(
+    prepared_home: Path, taken: tuple[Path, dict[str, Done]]
+) -> None:
+    """While their run is queued, going or failed for another reason, it is only not done yet."""
+    report = s1.answer(open_dataset(prepared_home, "demo"), TINY, taken[1], prepared_home, {})
+    said = " ".join([*report.sentences, *(table.note for table in report.tables)])
+    assert "without ImageNet weights" not in said and "not known here" not in said
+    assert "is not known yet: what begins with ImageNet weights is not done" in said
+    assert "is not known yet: it is not done" in said
 
 
 def test_two_figures_of_one_network_are_told_apart(prepared_home: Path, taken: tuple[Path, dict[str, Done]]) -> None:
@@ -334,7 +346,7 @@ def test_transfer_beats_simclr_only_where_chance_cannot_say_so(
     tmp_path: Path, rival: int, simclr: int, said: str
 ) -> None:
     done = {"imagenet-tuned": judged(tmp_path / "a", rival), "simclr-tuned": judged(tmp_path / "b", simclr)}
-    (sentence,) = _s1_report._survives(done)
+    (sentence,) = _s1_sentences._survives(done, {})
     assert f"“Transfer beats SimCLR” {said} on this set: {rival / 40:.1%}".replace("%", " %") in sentence
     # The photos that only one got right are a coin's throws: 2 · 2⁻¹⁸ of eighteen, 2 · 2⁻³ of three.
     p = 2 * 0.5 ** abs(rival - simclr)
@@ -344,11 +356,11 @@ def test_transfer_beats_simclr_only_where_chance_cannot_say_so(
 def test_without_imagenet_simclr_is_compared_with_the_network_from_nothing_that_is_read_alike(tmp_path: Path) -> None:
     right = {"nothing": 10, "nothing-embedding": 30, "simclr-tuned": 34}
     done = {key: judged(tmp_path / key, number) for key, number in right.items()}
-    (sentence,) = _s1_report._survives(done)
+    (sentence,) = _s1_sentences._survives(done, {})
     assert "is not decided on this set: 75.0 %" in sentence and "against 85.0 %" in sentence
     assert "“ResNet18 from nothing, on its untrained embedding” and “SimCLR, fine-tuned”" in sentence
     del done["nothing-embedding"]
-    assert _s1_report._survives(done) == []
+    assert _s1_sentences._survives(done, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -383,7 +395,7 @@ def test_model_2s_mistakes_are_switched_off_alone_and_together() -> None:
     epochs = [{"epoch": epoch, "train_top1": 0.5 + epoch / 10, "top1": 0.4 + epoch / 10} for epoch in (-1, 0, 1, 2)]
     result = {"epochs": epochs, "photos": 20, "faces_seen": 100, "split": _why.POOLED, "earlier": 2}
     done = {key: Done(key, None, result) for key in ("notebook-classifier", _why.TRANSFER)}
-    (table,) = _why.transfer_table(done)
+    (table,) = _why.transfer_table(done, {})
     assert [row["what is done otherwise"] for row in table.rows] == [
         "as the notebook did it: from nothing, the cell run twice", "from nothing, the cell run once",
         "true ImageNet weights, not from nothing", "neither: true ImageNet weights, the cell run once",
@@ -394,7 +406,7 @@ def test_model_2s_mistakes_are_switched_off_alone_and_together() -> None:
     assert "A dash" in table.note and all(row[f"macro-F1, {_why._LAST}"] is None for row in table.rows)
     for epoch in epochs:
         epoch |= {"train_macro_f1": epoch["train_top1"] / 2, "macro_f1": epoch["top1"] / 2}
-    (table,) = _why.transfer_table(done)
+    (table,) = _why.transfer_table(done, {})
     for column in (_why._FIRST, _why._LAST):
         assert [row[f"macro-F1, {column}"] for row in table.rows] == [row[column]["share"] / 2 for row in table.rows]
     assert "A dash" not in table.note
@@ -406,5 +418,5 @@ def test_the_notebook_is_no_method_of_ours() -> None:
 
 
 def test_a_picture_left_over_joins_the_last_batch() -> None:
-    assert [len(batch) for batch in _notebook._batches(np.arange(129))] == [64, 65]
-    assert [len(batch) for batch in _notebook._batches(np.arange(76))] == [64, 12]
+    assert [len(batch) for batch in _pictures.batches_of(np.arange(129))] == [64, 65]
+    assert [len(batch) for batch in _pictures.batches_of(np.arange(76))] == [64, 12]
