@@ -198,4 +198,6 @@ def test_each_study_has_a_form(empty_workspace: Path, preset: str) -> None:
     app.run()
     assert not app.exception
     assert registry.load("studies", preset).REFERENCE in words(app).replace("\\", "")
-    assert "It takes " in words(app) or app.error  # a study may not fit a set, and says so
+    assert ("It takes " in words(app)) != bool(app.error)  # a study may not fit a set: it says so, and is not started
+    start = next(button for button in app.button if button.label == "Start the study")
+    assert start.disabled == bool(app.error)

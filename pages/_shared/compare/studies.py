@@ -93,14 +93,16 @@ def new_study(dataset: FaceDataset) -> None:
     options = recipe_form(plugin.Options, key=f"compare-study-{preset}", main=first)
     settings: dict[str, Any] = {"preset": preset, "dataset": dataset.name, "options": options}
     recipe = checked(StudyRecipe, settings)
+    able = False
     if recipe:
         with shown_errors():
             what_it_takes(dataset, plugin, recipe.plugin_options("studies"))
+            able = True
     pressed = st.button(
         "Start the study", type="primary", icon=":material/play_arrow:", key="compare-study-start",
-        disabled=recipe is None,
+        disabled=not able,
     )  # fmt: skip
-    if pressed and recipe:
+    if pressed:
         with shown_errors():
             choose("study", studio().start("study", settings).id, key=_KEY)
             st.rerun()
