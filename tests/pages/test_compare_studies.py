@@ -198,6 +198,19 @@ def test_each_study_has_a_form(empty_workspace: Path, preset: str) -> None:
     app.run()
     assert not app.exception
     assert registry.load("studies", preset).REFERENCE in words(app).replace("\\", "")
-    assert ("It takes " in words(app)) != bool(app.error)  # a study may not fit a set: it says so, and is not started
-    start = next(button for button in app.button if button.label == "Start the study")
-    assert start.disabled == bool(app.error)
+    assert "It takes " in words(app)
+
+
+def test_a_study_that_refuses_the_set_cannot_be_started(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    info = files.read_json(empty_workspace / "datasets" / "tiny" / "dataset.json")
+    info["recipe"]["source"] = "folder"
+    files.write_json(empty_workspace / "datasets" / "tiny" / "dataset.json", info)
+    app = open_page("compare")
+    app.session_state["compare-tabs"] = "Studies"
+    for preset, refused in (("factors", True), ("label_efficiency", False)):
+        app.session_state["compare-preset"] = preset
+        app.run()
+        start = next(button for button in app.button if button.label == "Start the study")
+        assert start.disabled == refused
+        assert any("made of real photos" in error.value for error in app.error) == refused
