@@ -189,7 +189,7 @@ def test_features_that_are_no_numbers_end_the_run_with_advice(workspace: Path, m
 
     def learn_and_burst(self: training._Loop) -> None:
         learn(self)
-        if self.epoch == 1:
+        if self.progress.epoch == 1:
             with torch.no_grad():
                 for parameter in self.method.modules["backbone"].parameters():
                     parameter.fill_(1e30)
