@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ _NICE = 10  # of 19
 _OF_THE_SESSION = Path("/proc/self/autogroup")
 _ROOM = 1 << 17  # bytes: a status and a traceback
 _saved_first: list[Callable[[], None]] = []  # see saving_first
+_outliving = set[int]()  # see let_outlive
 _breakable = threading.Event()  # a process works on one run
 
 
@@ -138,7 +140,7 @@ def breakable() -> Iterator[None]:
 
 
 def end_at_once(run: Run, *, state: str, message: str, error: str = "") -> NoReturn:
-    """End this process and its children here and now, from any thread; the run's status says how it ended.
+    """End this process and its helpers here and now, from any thread; the run's status says how it ended.
 
     Nothing is saved any more; what the run last saved is what it resumes from. A state that says already how the run
     ended stays.
@@ -181,12 +183,28 @@ def helping(run: Run) -> Iterator[None]:
         done.set()
 
 
+def let_outlive(process: subprocess.Popen[bytes]) -> None:
+    """Spare a child, and its children, when this process ends: it works on a run of its own."""
+    _outliving.add(process.pid)
+
+    def reap() -> None:
+        process.wait()
+        _outliving.discard(process.pid)
+
+    # Someone has to collect the exit status, or a finished worker stays a zombie while the app lives.
+    threading.Thread(target=reap, name=f"reap-{process.pid}", daemon=True).start()
+
+
 def _end_children() -> None:
     import psutil
 
-    for child in psutil.Process().children(recursive=True):
+    spared = set(_outliving)
+    for child in psutil.Process().children(recursive=True):  # each after its parent
         with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
+            if child.pid in spared or child.ppid() in spared:
+                spared.add(child.pid)
+            else:
+                child.kill()
 
 
 def leave() -> NoReturn:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-from facessl import borrowed, devices, files, jobs, registry, resolve, runs, states, turns
+from facessl import attending, borrowed, devices, files, jobs, registry, resolve, runs, states, turns
 from facessl.config import StudyRecipe
 from facessl.dataset import FaceDataset, open_dataset, open_for
 from facessl.errors import RunError, Stopped
@@ -166,12 +166,14 @@ class _Study:
         """
         while child.is_alive() and child.stop_requested():  # of an attempt that was stopped a moment ago
             self._watch(child)
-        if not child.is_alive() and child.status().state != "finished":
-            self._start(child)
-        while child.status().state in states.ACTIVE or child.has_died():
-            if child.has_died():
-                jobs.revive(self.workspace)  # nobody else may be there to do so
-            self._watch(child)
+        # Also a stop that ends this process before it has looked is passed on: the run saves and ends by itself.
+        with attending.saving_first(child.request_stop):
+            if not child.is_alive() and child.status().state != "finished":
+                self._start(child)
+            while child.status().state in states.ACTIVE or child.has_died():
+                if child.has_died():
+                    jobs.revive(self.workspace)  # nobody else may be there to do so
+                self._watch(child)
         status = child.status()
         if status.state in ("failed", "interrupted"):
             why = status.error or status.message

@@ -9,7 +9,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,8 +118,7 @@ def _spawn(workspace: Path, run: Run, lock: int, *, notice: str) -> None:
             pass_fds=[lock],
             start_new_session=True,  # closing the terminal or the app does not take the training with it
         )
-    # Someone has to collect the exit status, or a finished worker stays a zombie while the app lives.
-    threading.Thread(target=process.wait, name=f"reap-{run.id}", daemon=True).start()
+    attending.let_outlive(process)
 
 
 @contextlib.contextmanager

@@ -317,3 +317,34 @@ def test_a_study_that_runs_in_processes_of_its_own_answers(tmp_path: Path, monke
         time.sleep(0.2)
     assert study.status().state == "finished", study.log_text()
     assert report(study)["tables"][0]["rows"][0]["top-1"]["photos"] == 3
+
+
+def test_a_study_that_is_stopped_lets_its_run_save_and_goes_on_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    make_set(tmp_path)
+    studio = Studio(tmp_path)
+    options = {"starts": "nothing", "mode": "finetune", "shares": "100", "seeds": 1, "epochs": 5000}
+    small = {"backbone": "tinyvgg", "image_size": 32, "batch_size": 16, "threads": 1, "device": "cpu"}
+    study = studio.start("study", {"preset": "label-efficiency", "dataset": "tiny", **options, **small})
+    deadline = time.monotonic() + 120
+    while not (made := children(tmp_path, study)) or made[0].status().epoch == 0:
+        assert time.monotonic() < deadline and study.is_alive(), study.log_text()
+        time.sleep(0.05)
+    (run,) = made
+    reached = run.status().epoch
+    for attempt in (1, 2):
+        studio.stop(study.id)
+        while study.is_alive() or run.is_alive():
+            assert time.monotonic() < deadline, f"{study.log_text()}\n{run.log_text()}"
+            time.sleep(0.05)
+        assert (study.status().state, run.status().state) == ("stopped", "stopped"), run.log_text()
+        assert run.status().epoch >= reached and run.written().attempts == attempt
+        if attempt == 1:
+            reached = run.status().epoch
+            studio.resume(study.id)
+            while run.status().epoch <= reached:
+                assert time.monotonic() < deadline and study.is_alive(), study.log_text()
+                time.sleep(0.05)
+    assert children(tmp_path, study) == [run]
