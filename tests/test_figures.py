@@ -213,6 +213,13 @@ def test_the_axes_begin_at_zero_and_a_tick_stands_above_all_that_is_drawn(height
         assert figure.layout.yaxis.range[0] == 0
 
 
+@pytest.mark.parametrize("highest", [0.94, 0.991, 1.0])
+def test_an_axis_of_accuracies_that_come_near_100_has_its_tick(highest: float):
+    rows = [{"epoch": epoch, "train_top1": share, "val_top1": 0.3} for epoch, share in ((1, 0.5), (2, highest))]
+    for figure in (figures.accuracy_curves(rows), figures.overlaid_curves({"one": rows}, "train_top1", "right, %")):
+        assert ticks_of(figure)[-1] == 100
+
+
 def test_a_loss_below_zero_has_a_tick_below_it():
     rows = [{"epoch": 1, "loss": 0.4}, {"epoch": 2, "loss": -0.33}]
     assert min(ticks_of(figures.loss_curve(rows))) <= -0.33

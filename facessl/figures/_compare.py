@@ -9,7 +9,7 @@ import numpy as np
 
 from facessl.figures._below import layout_above_legend, legend_name
 from facessl.figures._curves import MARKED, Rows, thinned
-from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, dash, look, name_axis
+from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, dash, from_zero, look, name_axis
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -62,8 +62,8 @@ def overlaid_curves(runs: Mapping[str, Rows], field: str, title: str, *, by: By 
     figure.update_xaxes(title="epoch" if by == "epoch" else f"time trained, {unit}", showgrid=False, rangemode="tozero")
     if by == "epoch":
         figure.update_xaxes(dtick=1 if last <= 10 else None, unifiedhovertitle={"text": "after epoch %{x}"})
-    figure.update_yaxes(title=title, rangemode="tozero")
-    return figure
+    figure.update_yaxes(title=title)
+    return from_zero(figure)
 
 
 def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str, float] | None = None) -> "Figure":

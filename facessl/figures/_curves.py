@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, cycle, groupby, islice, pairwise
-from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from facessl.figures._below import layout_above_legend, legend_name
-from facessl.figures._look import ACCENT, GREY, PALETTE, SECOND
+from facessl.figures._look import ACCENT, GREY, PALETTE, SECOND, from_zero
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -17,7 +16,6 @@ _MOST = 1000  # points of a line: more than a screen has columns, and a browser 
 MARKED = 60  # points up to which each has a dot of its own
 _FAINT = 0.25
 _HEIGHT = 320  # pixels, without the legend
-_TICKS = 6  # at most so many steps along a vertical axis
 
 
 class _Line(NamedTuple):
@@ -45,11 +43,11 @@ def loss_curve(rows: Rows, *, smoothing: float = 0.0, over: Mapping[str, Rows] |
     lines = [(_with_chance(some), colour) for some, colour in zip((rows, *others.values()), _of_runs(), strict=False)]
     if len({frozenset(row["chance"] for row in some) for some, _ in lines}) == 1:
         _nothing_learnt(figure, lines[0][0])
-        return _from_zero(figure)
+        return from_zero(figure)
     for (some, colour), run in zip(lines, ("", *others), strict=True):
         _nothing_learnt(figure, some, colour=colour, name=f"nothing learnt, {run}" if run else "nothing learnt")
     layout_above_legend(figure, height=_HEIGHT)
-    return _from_zero(figure)
+    return from_zero(figure)
 
 
 def _with_chance(rows: Rows) -> Rows:
@@ -112,7 +110,7 @@ def knn_curve(
     if plain:
         figure.data[0 if not smoothing else 1].showlegend = True
         layout_above_legend(figure, height=_HEIGHT)
-    return _from_zero(figure)
+    return from_zero(figure)
 
 
 def run_curve(
@@ -143,7 +141,7 @@ def accuracy_curves(rows: Rows) -> "Figure":
     Args:
         rows: With ``epoch`` and ``train_top1``, ``val_top1`` in 0-1 where they were measured.
     """
-    return _curves(rows, {"train_top1": "train", "val_top1": "validation"}, scale=100, title="right, %")
+    return from_zero(_curves(rows, {"train_top1": "train", "val_top1": "validation"}, scale=100, title="right, %"))
 
 
 def smoothed(values: Sequence[float], weight: float) -> list[float]:
@@ -232,27 +230,6 @@ def _lines(lines: Sequence[_Line], *, title: str, last: int, smoothing: float = 
         figure.update_xaxes(range=[-0.1, 1.1])  # around a single point plotly invents negative epochs
     figure.update_yaxes(title=title, rangemode="tozero")
     return figure
-
-
-def _from_zero(figure: "Figure") -> "Figure":
-    """Let the vertical axis run from zero, where nothing is left to learn or nothing known, to a tick above all drawn.
-
-    Plotly's own ticks may end below a line at the top. Values below zero have the axis begin at the tick below them.
-    """
-    values = [value for line in figure.data for value in line.y] + [shape.y0 for shape in figure.layout.shapes]
-    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
-    if high > low:
-        step = _round_step((high - low) / _TICKS)
-        bottom, top = step * floor(low / step), step * ceil(high / step)
-        room = 0.02 * (top - bottom)  # for half a line at the edge
-        figure.update_yaxes(range=[bottom - room if low < 0 else bottom, top + room], dtick=step, tick0=0)
-    return figure
-
-
-def _round_step(least: float) -> float:
-    """Return the smallest 1, 2 or 5 times a power of ten that is no smaller."""
-    power = 10.0 ** floor(log10(least))
-    return next(times * power for times in (1, 2, 5, 10) if times * power >= least * (1 - 1e-9))
 
 
 def _add(figure: "Figure", line: _Line, name: str, **more: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from html import escape
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"s
 BELOW = {"orientation": "h", "x": 0, "y": -0.02, "yanchor": "top", "font": {"size": 15}, "itemsizing": "constant"}
 _FAINT = "rgba(128, 128, 128, 0.25)"
 _LONGEST_NAME = 22  # characters in a legend or along an axis
+_TICKS = 6  # at most so many steps along a vertical axis
 
 
 def layout(figure: "Figure", *, height: int, **more: Any) -> None:
@@ -59,3 +61,24 @@ def look(group: int) -> dict[str, Any]:
 def short(name: str) -> str:
     """Return a name as it fits a legend, with nothing in it that plotly would read as markup."""
     return escape(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…", quote=False)
+
+
+def from_zero(figure: "Figure") -> "Figure":
+    """Let the vertical axis run from zero, where nothing is left to learn or nothing known, to a tick above all drawn.
+
+    Plotly's own ticks may end below a line at the top. Values below zero have the axis begin at the tick below them.
+    """
+    values = [value for line in figure.data for value in line.y] + [shape.y0 for shape in figure.layout.shapes]
+    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    if high > low:
+        step = _round_step((high - low) / _TICKS)
+        bottom, top = step * floor(low / step), step * ceil(high / step)
+        room = 0.02 * (top - bottom)  # for half a line at the edge
+        figure.update_yaxes(range=[bottom - room if low < 0 else bottom, top + room], dtick=step, tick0=0)
+    return figure
+
+
+def _round_step(least: float) -> float:
+    """Return the smallest 1, 2 or 5 times a power of ten that is no smaller."""
+    power = 10.0 ** floor(log10(least))
+    return next(times * power for times in (1, 2, 5, 10) if times * power >= least * (1 - 1e-9))

@@ -12,6 +12,7 @@ import numpy as np
 from facessl.dataset import FaceDataset
 from facessl.errors import ImageError, SourceError
 from facessl.preparation import PhotoReader
+from facessl.studies._split import POOLED
 from facessl.views import plain
 
 FROM_PHOTOS = "grey, every box that a plain Haar cascade finds in a photo, not turned"
@@ -21,7 +22,6 @@ TOO_FEW = "grey, but the set's own crop: in the photos a plain Haar cascade find
 # As the notebook calls it.
 _CASCADE = "haarcascade_frontalface_default.xml"
 _STEP, _VOTES, _LEAST = 1.3, 5, (30, 30)
-_SPLITS = ("train", "val", "test")  # the notebook pools what had been split
 _NOT_LOOKED_AT = ("excluded", "unreadable")  # else it looks at every photo, also at copies and at what we call poor
 _CHECKED_EVERY = 8  # photos
 _ENOUGH = 5  # crops a person: a fifth of them is one
@@ -92,7 +92,7 @@ def every_box(cascade: cv2.CascadeClassifier, photo: np.ndarray, side: int) -> l
 def _photos(dataset: FaceDataset) -> Any:
     """Return the rows of the set's table that the notebook would have looked at."""
     table = dataset.table
-    seen = table["split"].isin(_SPLITS) & (table["label"] >= 0) & ~table["status"].isin(_NOT_LOOKED_AT)
+    seen = table["split"].isin(POOLED) & (table["label"] >= 0) & ~table["status"].isin(_NOT_LOOKED_AT)
     return table[seen].sort_values("photo")
 
 
@@ -119,7 +119,7 @@ def _from_photos(dataset: FaceDataset, table: Any, side: int, workspace: Path, c
 
 
 def _from_faces(dataset: FaceDataset, side: int, how: str) -> Crops:
-    rows = dataset.rows(*_SPLITS)
+    rows = dataset.rows(*POOLED)
     pictures = luminance(plain(np.asarray(dataset.faces[rows]), side))
     splits = dataset.crops["split"].to_numpy()[rows].astype(str)
     return Crops(pictures, dataset.labels(rows), splits, len(rows), how)

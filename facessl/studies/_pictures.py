@@ -1,4 +1,4 @@
-"""What S1's trainings learn from and are judged on: its split, its batches, and what a network gives for them."""
+"""What S1's trainings learn from and are judged on: their batches, and what a network gives for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from facessl.devices import Compute
-from facessl.errors import DatasetError
 
 BATCH = 64
-SPLIT_SEED, HELD_OUT = 42, 0.2
 
 Batches = list[np.ndarray]
 
@@ -35,28 +33,6 @@ class Work:
     compute: Compute
     check: Callable[[], None]  # called before every step; may raise to stop
     rng: np.random.Generator  # of the order of the pictures and of the views
-
-
-def pooled_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the notebook's split of all labelled pictures: 80/20, by person, ``random_state`` 42.
-
-    It is drawn over what had been split before, so faces of one photo or near-copies may fall on both sides.
-
-    Raises:
-        DatasetError: Somebody has fewer than two pictures, or there are too few for everybody to be on both sides.
-    """
-    from sklearn.model_selection import train_test_split
-
-    people, counts = np.unique(labels, return_counts=True)
-    if len(labels) * HELD_OUT < len(people) or counts.min(initial=2) < 2:
-        raise DatasetError(
-            f"S1's split leaves 20 % of {len(labels)} faces for judging, too few for {len(people)} people; "
-            "take a set with more photos a person."
-        )
-    learnt, judged = train_test_split(
-        np.arange(len(labels)), test_size=HELD_OUT, random_state=SPLIT_SEED, stratify=labels
-    )
-    return learnt, judged
 
 
 def outputs(network: nn.Module, work: Work) -> np.ndarray:

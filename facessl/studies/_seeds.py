@@ -28,7 +28,10 @@ class Estimate(NamedTuple):
     @property
     def basis(self) -> str:
         """Return in words what the interval is of, for how an accuracy was measured."""
-        return f"mean of {self.seeds} seeds, interval over seeds and photos" if self.seeds > 1 else "one seed"
+        if self.seeds == 1:
+            return "one seed"
+        wide = ", which two leave wide" if self.seeds == 2 else ""  # Student's with a single degree of freedom
+        return f"mean of {self.seeds} seeds, interval over seeds and photos{wide}"
 
     def cell(self, how: str) -> dict[str, Any]:
         """Return it for a report's table, measured on test; ``how``: frozen, fine-tuned, a plain method."""

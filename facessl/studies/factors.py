@@ -1,4 +1,4 @@
-"""What does the embedding know? Who it is, or pose, light, expression and hair, read out of generated faces."""
+"""Who somebody is, or pose, light, expression and hair? What of each can be read out, on generated faces."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

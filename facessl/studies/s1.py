@@ -14,6 +14,7 @@ from facessl.run import Run
 from facessl.studies import _s1_report as report
 from facessl.studies import _s1_sentences as words
 from facessl.studies import _why as why
+from facessl.studies._split import POOLED, check_split, pooled_split
 from facessl.studying import Done, Report, Step
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
     """Return S1's two trainings, the same with one mistake less each, and our trainings.
 
     Raises:
-        DatasetError: There is nobody to tell apart, or no face to learn from or to judge on.
+        DatasetError: There is nobody to tell apart, or too few faces to learn from or to judge on.
     """
     dataset.check_classifiable()
+    check_split(dataset.labels(dataset.rows(*POOLED)))  # what it falls back on; before anything is computed
     # What decides a result besides the study's own settings: a later study uses again what was done alike.
     began = {"crops": "every box", "weights": "imagenet"}
     names = ["notebook", "notebook-classifier", *(f"why-{name}" for name in why.CHANGES if name != "notebook")]
@@ -130,7 +132,7 @@ def _pictures(
     from facessl.studies import _crops, _pictures
 
     if change.aligned:
-        rows = dataset.rows("train", "val", "test")  # the notebook pools what had been split
+        rows = dataset.rows(*POOLED)
         faces, labels = views.plain(np.asarray(dataset.faces[rows]), options.image_size), dataset.labels(rows)
         splits, told = (
             dataset.crops["split"].to_numpy()[rows],
@@ -145,7 +147,7 @@ def _pictures(
         if not len(judged):
             raise DatasetError(f"{dataset.name} has no test faces; prepare it with more photos a person.")
     else:
-        learnt, judged = _pictures.pooled_split(labels)
+        learnt, judged = pooled_split(labels)
     pictures = _pictures.Pictures(faces, labels, learnt, judged, len(dataset.people))
     return pictures, {**told, "faces_seen": len(labels), "split": "test" if change.own_split else why.POOLED}
 

@@ -721,7 +721,10 @@ def test_the_run_shown_is_marked_in_the_table(empty_workspace: Path) -> None:
 
 
 def test_a_long_title_or_note_pushes_no_column_out_of_sight(empty_workspace: Path) -> None:
-    widths = {name: column["width"] for name, column in columns().items()}
+    widths = {name: column["width"] for name, column in columns(noted=True).items()}
+    without = {name: column["width"] for name, column in columns(noted=False).items() if column}
+    assert "Note" not in without and without["Run"] == widths["Run"] + widths["Note"]  # titles that begin alike
+    assert sum(without.values()) == sum(widths.values())
     assert sum(widths[name] for name in ("Shown", "Run", "What differs", "Note", "Id")) < 700
     # 1,440 points less the page's margins and a scroll bar; the boxes to choose a row with take 34.
     drawn = list(rows_of([make_run(empty_workspace, "pretrain", "any")]).popitem()[1])
@@ -731,7 +734,7 @@ def test_a_long_title_or_note_pushes_no_column_out_of_sight(empty_workspace: Pat
 
 def test_a_loss_of_six_figures_keeps_them_all() -> None:
     digit, padding = 7, 16  # points
-    assert columns()["Loss"]["width"] >= len("123456.789") * digit + padding
+    assert columns(noted=True)["Loss"]["width"] >= len("123456.789") * digit + padding
 
 
 def test_what_is_known_of_a_run_stands_one_below_the_other(empty_workspace: Path) -> None:

@@ -329,7 +329,7 @@ def test_the_report_has_a_band_and_the_plain_rows_beside_at_each_share() -> None
                     (100, "from nothing, fine-tuned"), (100, "majority")]  # fmt: skip
     assert content["tables"][0]["columns"][:2] == ["model", "top-1"]  # on a phone what follows is scrolled to
     how = content["tables"][0]["rows"][1]["top-1"]["how"]
-    assert how == "frozen, mean of 2 seeds, interval over seeds and photos"
+    assert how == "frozen, mean of 2 seeds, interval over seeds and photos, which two leave wide"
     assert "5 % of the labels would be the photos of a smaller share" in content["tables"][0]["note"]
 
 

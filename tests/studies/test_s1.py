@@ -18,7 +18,7 @@ from facessl.dataset import open_dataset
 from facessl.errors import DatasetError, Stopped
 from facessl.metrics import wilson_interval
 from facessl.run import Run
-from facessl.studies import _crops, _notebook, _pictures, _published, _s1_report, _s1_sentences, _why, s1
+from facessl.studies import _crops, _notebook, _pictures, _published, _s1_report, _s1_sentences, _split, _why, s1
 from facessl.studying import Done
 from tests.studies.taking import take
 
@@ -130,16 +130,21 @@ def test_as_they_did_it_has_a_top_5_where_there_are_more_people_and_a_version_me
 
 def test_the_pooled_split_is_scikit_learns_four_fifths_of_everybody() -> None:
     labels = np.repeat(np.arange(6), [207, 203, 190, 202, 205, 209])
-    learnt, judged = _pictures.pooled_split(labels)
+    learnt, judged = _split.pooled_split(labels)
     assert (len(learnt), len(judged)) == (972, 244)  # as the notebook's own report counts
     assert np.bincount(labels[judged]).tolist() == [42, 41, 38, 40, 41, 42]  # the supports that it printed
     theirs = train_test_split(labels * 0 + np.arange(1216), test_size=0.2, random_state=42, stratify=labels)
     assert learnt.tolist() == theirs[0].tolist() and judged.tolist() == theirs[1].tolist()
 
 
-def test_a_split_of_too_few_is_refused_in_words() -> None:
+def test_a_split_of_too_few_is_refused_in_words_before_anything_is_computed(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="too few for 3 people"):
-        _pictures.pooled_split(np.array([0, 0, 1, 1, 2, 2]))
+        _split.pooled_split(np.array([0, 0, 1, 1, 2, 2]))
+    few = SimpleNamespace(
+        check_classifiable=lambda: None, rows=lambda *splits: np.arange(9), labels=lambda rows: rows // 3
+    )
+    with pytest.raises(DatasetError, match="20 % of 9 faces for judging, too few for 3 people"):
+        s1.steps(few, s1.Options(), tmp_path)
 
 
 class TwoBoxes:

@@ -46,7 +46,7 @@ def _mistake(run: Run, dataset: FaceDataset, answers: Answers, place: int, seen:
     st.html(pair(pictures))
     if seen is not None and not seen.any():
         st.caption(f"Where it looked: {NOWHERE}.")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
         share = percent(answers.shares[place], 0)
         st.markdown(f"**{plain(on_one_line(right))}**  \ncalled {plain(on_one_line(given))}, {share}", width="stretch")
         if st.button("Open", key=f"finetune-worst-{run.id}-{face}", type="tertiary", icon=":material/open_in_full:"):

@@ -55,7 +55,7 @@ def _table(runs: Sequence[Run], marked: str) -> None:
     st.dataframe(
         list(shown.values()), hide_index=True, key=key, selection_mode="single-row", placeholder="",
         on_select=lambda: _follow(key, list(shown)), height="content" if len(shown) <= 10 else 420,
-        column_config=columns(), alt="All pre-trainings",
+        column_config=columns(noted=any(row["Note"] for row in shown.values())), alt="All pre-trainings",
     )  # fmt: skip
     st.caption(
         f"Choose a row to see that run above, where {SHOWN} is now; a click on a column's name sorts by it. "
@@ -63,12 +63,16 @@ def _table(runs: Sequence[Run], marked: str) -> None:
     )
 
 
-def columns() -> dict[str, Any]:
-    """Return how the columns are shown: up to ``Asked for`` they fit a screen of 1,440 points, whatever they hold."""
+def columns(*, noted: bool) -> dict[str, Any]:
+    """Return how the columns are shown: up to ``Asked for`` they fit a screen of 1,440 points, whatever they hold.
+
+    Where no run has a note, titles take its room: many begin alike.
+    """
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
         "Shown": text(SHOWN, width=30, help="The run that is shown above."),
-        "Run": text(width=190), "What differs": text(width=210), "Note": text(width=120), "Id": text(width=60),
+        "Run": text(width=190 if noted else 310), "What differs": text(width=210),
+        "Note": text(width=120) if noted else None, "Id": text(width=60),
         "State": text(width=90), "k-NN val": number(format="%.1f %%", width=80),
         "pixels, at best": number(format="%.1f %%", width=105), "untrained": number(format="%.1f %%", width=85),
         "Loss": number(format="%.3f", width=90),
