@@ -215,7 +215,8 @@ class _Study:
             return result
         queues = devices.queues(getattr(self.options, "device", "auto"))
         with turns.turn(self.workspace, self.run, queues) as taken, devices.visible(taken):
-            self.run.say(f"{self.place}: {step.key}.")
+            titles = {run.id: run.title for run in runs.list_all(self.workspace)}
+            self.run.say(f"{self.place}: {titles.get(step.key, step.key)}.")
             result = self.plugin.inside(step.key, asked, self.dataset, self.options, self.run, self.workspace)
         files.write_json(path, {"settings": asked, "result": result})
         return dict(files.read_json(path)["result"])  # the same as after a resume, whatever JSON makes of it

@@ -91,8 +91,7 @@ def check(recipe: Recipe, workspace: Path) -> None:
         dataset.open_dataset(workspace, recipe.dataset)
         return
     if isinstance(recipe, StudyRecipe):
-        plugin = registry.load("studies", recipe.preset)
-        plugin.steps(dataset.open_dataset(workspace, recipe.dataset), recipe.plugin_options("studies"), workspace)
+        _check_study(recipe, workspace)
         return
     assert isinstance(recipe, EmbedRecipe | EvaluateRecipe | PretrainRecipe | FinetuneRecipe)
     opened = [dataset.open_dataset(workspace, name) for name in sets_of(recipe)]
@@ -118,6 +117,15 @@ def check(recipe: Recipe, workspace: Path) -> None:
         opened[0].check_classifiable(patience=recipe.patience)
 
 
+def _check_study(recipe: StudyRecipe, workspace: Path) -> None:
+    plugin, options = registry.load("studies", recipe.preset), recipe.plugin_options("studies")
+    if backbone := getattr(options, "backbone", ""):
+        registry.load("backbones", backbone)
+    if hasattr(options, "device"):
+        _check_device(options)
+    plugin.steps(dataset.open_dataset(workspace, recipe.dataset), options, workspace)
+
+
 def faces_to_learn_from(recipe: PretrainRecipe, workspace: Path) -> int:
     """Return how many faces a pre-training would learn from."""
     splits = ("train",) if methods.needs_names(recipe.method) else ("unlabelled", "train")
@@ -131,7 +139,8 @@ def _check_start(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe, start: str,
         raise RunError(f"{start} has no trained model; choose a finished pre-training or fine-tuning.")
 
 
-def _check_device(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
+def _check_device(recipe: Any) -> None:
+    """Raise RecipeError when this machine has not the ``device`` of a recipe, or of a study's options."""
     _check_processes(recipe)
     if recipe.device in ("auto", "cpu"):
         return
@@ -144,7 +153,7 @@ def _check_device(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
         raise RecipeError(f"{processes} processes need as many GPUs and not {recipe.device} alone; choose cuda.")
 
 
-def _check_processes(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe) -> None:
+def _check_processes(recipe: Any) -> None:
     processes = getattr(recipe, "processes", 1)
     if processes == 1:
         return

@@ -66,9 +66,12 @@ def _of_run(word: str, workspace: Path, *, nameless: bool) -> Start:
     try:
         run = runs.find(workspace, word)
     except RunError as error:
+        if any(run.id.startswith(word) or run.id.endswith(word) for run in runs.list_all(workspace)):
+            raise RecipeError(str(error)) from error  # several
         known = ", ".join(registry.names("methods"))
         raise RecipeError(
-            f"{word!r} is no start: name nothing, untrained, imagenet, all, a method ({known}) or a run. {error}"
+            f"{word!r} is unknown here; name a method ({known}), all of them, imagenet, untrained, or a run that is "
+            "here by its id."
         ) from error
     if not (run.path / "model.json").exists():
         raise RecipeError(f"{run.id} has no trained model; choose a finished pre-training.")

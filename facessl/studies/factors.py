@@ -77,13 +77,15 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
             "generated faces (source synthetic) and ask there."
         )
     dataset.check_people()
+    asked = ",".join(word for word in _starts.words(options.models) if word not in _PLAIN)  # those are asked anyway
+    starts = _starts.read(asked, options.backbone, workspace, nameless=False)
     network = {"backbone": options.backbone, "image_size": options.image_size, "batch_size": options.batch_size}
     machine = {"device": options.device, "threads": options.threads, "seed": options.seed}
     made = [
         Step(f"pretrain {start.word}", "pretrain", {
             **network, **machine, "method": start.word, "epochs": options.epochs,
         })
-        for start in _starts.read(options.models, options.backbone, workspace, nameless=False) if start.kind == "method"
+        for start in starts if start.kind == "method"
     ]  # fmt: skip
     # As they are, not the mean with their mirror image: a later study uses again what was read alike.
     alike = {"mirror": False}
@@ -92,7 +94,7 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
         for name in _PLAIN
     ]
     readings.append(Step(_PLAIN_ROWS, "inside", {**_DESCRIBED}))
-    for start in _starts.read(options.models, options.backbone, workspace, nameless=False):
+    for start in starts:
         if not start.begins_with_nothing:  # the untrained network is read anyway
             model = f"@pretrain {start.word}" if start.kind == "method" else start.word
             readings.append(Step(start.word, "inside", {"model": model, **alike}, start.missing,

@@ -1,4 +1,4 @@
-"""S2, "Face classification using self-supervised learning": are pixel clusters worth half the epochs?"""
+"""Are pseudo-labels from clusters of pixels worth half the epochs? S2 says so; beside them, EfficientNet's transfer."""
 
 from collections.abc import Mapping
 from pathlib import Path

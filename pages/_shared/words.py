@@ -48,6 +48,7 @@ LABELS = {
     "head": "What the classifier reads",
     "hidden_dim": "Width of the head",
     "image_size": "Image side in pixels",
+    "transfer_size": "EfficientNet's image side in pixels",
     "init": "Start from",
     "jitter": "Colour shift, how often",
     "knn_k": "k of the k-NN",

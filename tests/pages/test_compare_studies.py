@@ -1,6 +1,7 @@
 """Studies on the Compare page: none, running, failed, finished, linked; what its runs are to the other tab."""
 
 import fcntl
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,16 @@ def test_macro_f1_and_chance_are_per_cent_as_accuracies_are() -> None:
     rows = [{"model": "a", "right": SHARE, "macro-F1": 0.0278, "chance": 0.125}, {"model": "b", "macro-F1": None}]
     columns, _ = spread_out({"columns": ["model", "right", "macro-F1", "chance"], "rows": rows})
     assert columns["macro-F1"] == [pytest.approx(2.78), None] and columns["chance"] == [12.5, None]
+
+
+def test_columns_of_text_are_as_wide_as_their_text_also_where_there_are_ten(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    cell = "-0.84 (-0.90 to -0.72)"
+    columns = ["model", *(f"factor {number}" for number in range(10))]
+    report = {**REPORT, "tables": [{"title": "Known", "columns": columns, "rows": [dict.fromkeys(columns, cell)]}]}
+    app = linked(study(empty_workspace, "finished", report))
+    shown = json.loads(app.dataframe[0].proto.columns)
+    assert all(shown[name]["width"] >= 7 * len(cell) + 16 for name in columns)  # 7 pixels a letter, 16 around it
 
 
 def test_names_that_are_sentences_wrap_so_that_a_phone_shows_an_accuracy_beside() -> None:
@@ -184,7 +195,7 @@ def test_what_a_study_takes_leaves_out_what_builds_on_what_is_missing(
     app = open_page("compare")
     app.session_state["compare-tabs"] = "Studies"
     said = words(app.run())
-    assert "It takes 1 pre-training, 2 fine-tunings, 2 computations of its own." in said
+    assert "It takes 1 pre-training, 2 fine-tunings and 2 steps of its own." in said
     assert said.count("There are no weights.") == 1
     assert "It first fetches the ImageNet weights of EfficientNet-B0" in said
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facessl import files, runs
+from facessl import files, recipes, resolve, runs
+from facessl.config import RECIPES
 from facessl.dataset import open_dataset
-from facessl.errors import DatasetError
+from facessl.errors import DatasetError, FaceSSLError, RecipeError
 from facessl.studies import factors
 from facessl.studies._readout import folds, read_out, spanned
 from tests.conftest import run_here
@@ -107,6 +108,29 @@ def test_each_nameless_method_is_asked_unless_told_otherwise(prepared_home: Path
 
     steps = factors.steps(open_dataset(prepared_home, "demo"), factors.Options(), prepared_home)
     assert [step.settings["method"] for step in steps if step.kind == "pretrain"] == methods.nameless()
+
+
+def test_what_is_asked_anyway_may_be_named_and_an_unknown_word_is_answered_without_a_command(
+    prepared_home: Path,
+) -> None:
+    dataset = open_dataset(prepared_home, "demo")
+    named = factors.steps(dataset, factors.Options(models="pixels, untrained,simclr"), prepared_home)
+    assert named == factors.steps(dataset, factors.Options(models="simclr"), prepared_home)
+    with pytest.raises(RecipeError, match="'eigenfaces' is unknown here; name a method") as refused:
+        factors.steps(dataset, factors.Options(models="eigenfaces"), prepared_home)
+    assert "python -m" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "options, because",
+    [({"models": "", "backbone": "foo"}, "no backbone called 'foo'"), ({"device": "cuda:7"}, "no cuda")],
+)
+def test_a_study_that_could_never_work_is_refused_before_it_exists(
+    prepared_home: Path, options: dict[str, str], because: str
+) -> None:
+    recipe = recipes.build(RECIPES["study"], {"preset": "factors", "dataset": "demo", **options})
+    with pytest.raises(FaceSSLError, match=because):
+        resolve.check(recipe, prepared_home)
 
 
 def test_a_set_without_names_is_refused_before_anything_is_trained(prepared_home: Path) -> None:

@@ -75,7 +75,7 @@ def test_what_learnt_from_names_is_no_start_for_few_of_them(tmp_path: Path) -> N
     files.write_json(run.path / "model.json", {})
     with pytest.raises(RecipeError, match="learnt from names"):
         study.steps(dataset, study.Options(starts=run.id), tmp_path)
-    with pytest.raises(RecipeError, match="'nosuch' is no start"):
+    with pytest.raises(RecipeError, match="'nosuch' is unknown here"):
         study.steps(dataset, study.Options(starts="nosuch"), tmp_path)
 
 

@@ -209,7 +209,10 @@ def test_the_report_measures_the_claim_on_every_seed(prepared_home: Path, taken:
         assert 0 <= row["its macro-F1"] <= 1
         assert row["ratio"] == "censored" or row["ratio"] == row["epoch of the pre-trained"] / row["its epoch"]
     reached = tables["What each way reaches"].rows
-    assert reached[0]["top-1"]["how"] == "fine-tuned, mean of 2 seeds, interval over seeds and photos, which two leave wide"
+    assert (
+        reached[0]["top-1"]["how"]
+        == "fine-tuned, mean of 2 seeds, interval over seeds and photos, which two leave wide"
+    )
     assert {"majority", "PCA + SVM (rbf)"} <= {row["model"] for row in reached}
     (chart,) = report.charts
     assert {line["name"].rpartition(": ")[2] for line in chart.lines} == {"accuracy", "loss"}

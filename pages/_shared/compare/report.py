@@ -16,6 +16,8 @@ _INTERVAL = " · 95 % interval"  # behind the name of the column whose interval 
 _INTERVAL_WIDTH = 128  # pixels
 _SHARES = ("macro-F1", "chance")  # a column that begins so holds shares, 0-1
 _NAME_WIDTH, _NAME_LETTERS = 250, 40  # pixels of a phone's 356; of what is no sentence
+_LETTER, _PADDING = 8, 18  # pixels; Streamlit squeezes many columns of text until none can be read
+_LEAST_LETTERS = 10  # fewer fit anyway
 _FEW = 3  # kinds of rows, whose ways of measuring a caption can tell one after the other
 
 
@@ -60,6 +62,10 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
         columns, hide_index=True, key=key, height="content" if len(rows) <= 15 else 560, alt=table["title"],
         placeholder="–", row_height=row_height([str(name) for name in columns[first]], _NAME_WIDTH) if wraps else None,
         column_config={
+            **{
+                column: st.column_config.TextColumn(width=_LETTER * letters + _PADDING)
+                for column, values in columns.items() if _LEAST_LETTERS < (letters := _letters(values)) <= _NAME_LETTERS
+            },
             **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if wraps else {}),
             **{
                 column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if wraps else None)
@@ -76,6 +82,12 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
         "Download as CSV", as_csv(table), file_name=f"{name} {table['title']}.csv", mime="text/csv",
         icon=":material/download:", key=f"{key}-csv", type="tertiary",
     )  # fmt: skip
+
+
+def _letters(values: Sequence[Any]) -> int:
+    """Return of how many letters the longest text of a column is; 0 where it holds anything but text."""
+    texts = [value for value in values if value is not None]
+    return max(map(len, texts), default=0) if all(isinstance(value, str) for value in texts) else 0
 
 
 def has_sentences(names: Sequence[Any]) -> bool:

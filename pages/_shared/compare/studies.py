@@ -23,7 +23,7 @@ _KINDS = {  # of steps: one, several
     "finetune": ("fine-tuning", "fine-tunings"),
     "embed": ("map", "maps"),
     "evaluate": ("evaluation on pairs", "evaluations on pairs"),
-    "inside": ("computation of its own", "computations of its own"),
+    "inside": ("step of its own", "steps of its own"),
 }
 
 
@@ -113,7 +113,8 @@ def what_it_takes(dataset: FaceDataset, plugin: Any, options: Any) -> None:
     steps = plugin.steps(dataset, options, studio().workspace)
     left_out = conducting.left_out(steps)
     able = [step.kind for step in steps if step.key not in left_out]
-    listed = ", ".join(count(able.count(kind), *words) for kind, words in _KINDS.items() if kind in able)
+    parts = [count(able.count(kind), *words) for kind, words in _KINDS.items() if kind in able]
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
     st.markdown(
         f":material/list: It takes {listed or 'nothing that can be done here'}. "
         "Runs that exist already, with the same settings, are used again."
