@@ -100,6 +100,11 @@ def accuracy(
     return {"share": share, "low": low, "high": high, "photos": photos, "split": split, "how": how}
 
 
+def figure(value: float, interval: tuple[float, float]) -> dict[str, float]:
+    """Return a figure that is no share, with its 95 % interval, as a cell of a table."""
+    return {"value": value, "low": interval[0], "high": interval[1]}
+
+
 def needs(settings: Mapping[str, Any]) -> list[str]:
     """Return the keys of the steps that settings refer to."""
     return [value[1:] for value in settings.values() if isinstance(value, str) and value.startswith("@")]

@@ -77,8 +77,7 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
             "generated faces (source synthetic) and ask there."
         )
     dataset.check_people()
-    asked = ",".join(word for word in _starts.words(options.models) if word not in _PLAIN)  # those are asked anyway
-    starts = _starts.read(asked, options.backbone, workspace, nameless=False)
+    starts = _asked(options, workspace)
     network = {"backbone": options.backbone, "image_size": options.image_size, "batch_size": options.batch_size}
     machine = {"device": options.device, "threads": options.threads, "seed": options.seed}
     made = [
@@ -100,6 +99,12 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
             readings.append(Step(start.word, "inside", {"model": model, **alike}, start.missing,
                                  start.weights(options.backbone)))  # fmt: skip
     return [*made, *readings]
+
+
+def _asked(options: Options, workspace: Path) -> list[_starts.Start]:
+    """Return what is asked besides the plain rows, which are asked anyway."""
+    learnt = ",".join(word for word in _starts.words(options.models) if word not in _PLAIN)
+    return _starts.read(learnt, options.backbone, workspace, nameless=False)
 
 
 def inside(
@@ -200,9 +205,7 @@ def answer(
     dataset: FaceDataset, options: Options, done: Mapping[str, Done], workspace: Path, left_out: Mapping[str, str]
 ) -> Report:
     """Return the heat map, the figures behind it, and in words what is known best and least."""
-    titles = {**_PLAIN, **{start.word: start.title for start in _starts.read(
-        options.models, options.backbone, workspace, nameless=False
-    )}}  # fmt: skip
+    titles = {**_PLAIN, **{start.word: start.title for start in _asked(options, workspace)}}
     read = {titles[key]: each.result for key, each in done.items() if each.run is None and key != _PLAIN_ROWS}
     plain = done[_PLAIN_ROWS].result["plain"] if _PLAIN_ROWS in done else []
     if not read:
@@ -241,7 +244,7 @@ def _table(read: Mapping[str, Mapping[str, Any]], plain: Sequence[Mapping[str, A
             person["accuracy"], (person["low"], person["high"]), photos=person["photos"], split="val and test",
             how="frozen",
         )  # fmt: skip
-        scores = {factor: _with_interval(result["factors"][factor]) for factor in FACTORS}
+        scores = {factor: _r2(result["factors"][factor]) for factor in FACTORS}
         rows.append({"model": model, "person": cell, "macro-F1": person["macro_f1"], **scores})
     rows += [
         {
@@ -256,8 +259,8 @@ def _table(read: Mapping[str, Mapping[str, Any]], plain: Sequence[Mapping[str, A
     return Table("What each knows", note, ["model", "person", "macro-F1", *FACTORS], rows)
 
 
-def _with_interval(score: Mapping[str, float]) -> str:
-    return f"{score['score']:z.2f} ({score['low']:z.2f} to {score['high']:z.2f})"  # z: never -0.00
+def _r2(score: Mapping[str, float]) -> dict[str, float]:
+    return studying.figure(score["score"], (score["low"], score["high"]))
 
 
 def _sentences(read: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facessl import studying
 from facessl.significance import mcnemar
 from pages._shared.compare import board, judged, names, report
 from pages._shared.compare.cost import cost_of
@@ -187,6 +188,16 @@ def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:
     assert float(rows[1]["Ours low (0-1)"]) == pytest.approx(0.75)
     assert rows[2]["Ours share (0-1)"] == "" and rows[2]["Ours how"] == "no weights here"
     assert [row["Theirs"] for row in rows] == ["0.71", "", ""]
+
+
+def test_csv_of_a_report_holds_a_figure_and_its_interval_as_numbers() -> None:
+    rows = [{"model": "SimCLR", "yaw": studying.figure(-0.001, (-0.002, 0.1))}, {"model": "majority"}]
+    table = {"title": "t", "columns": ["model", "yaw"], "rows": rows}
+    first, second = csv.DictReader(io.StringIO(report.as_csv(table)))
+    assert first == {"model": "SimCLR", "yaw": "-0.001", "yaw low": "-0.002", "yaw high": "0.1"}
+    assert second == {"model": "majority", "yaw": "", "yaw low": "", "yaw high": ""}
+    columns, _ = report.spread_out(table)
+    assert columns["yaw"] == ["0.00 (0.00 to 0.10)", ""]  # no negative nothing
 
 
 def test_csv_of_a_report_says_which_columns_are_shares() -> None:

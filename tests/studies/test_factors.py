@@ -76,7 +76,7 @@ def test_of_generated_faces_there_is_a_heat_map_with_chance_at_zero(prepared_hom
     assert {"majority", "PCA + SVM (rbf)", "PCA + LDA"} <= {row["model"] for row in rows[3:]}
     assert all(row["person"]["photos"] == rows[0]["person"]["photos"] for row in rows)
     for row, numbers in zip(rows, heat["z"], strict=False):  # the same figures, also below 0
-        assert [row[name].split()[0] for name in factors.FACTORS] == [f"{number:z.2f}" for number in numbers[1:]]
+        assert [row[name]["value"] for name in factors.FACTORS] == numbers[1:]
     assert report["tables"][0]["rows"][0]["person"]["split"] == "val and test"
 
 
@@ -140,7 +140,13 @@ def test_a_set_without_names_is_refused_before_anything_is_trained(prepared_home
         factors.steps(dataset, factors.Options(), prepared_home)
 
 
-def test_a_sentence_holds_no_tables_short_names_and_a_figure_no_negative_nothing() -> None:
+def test_the_report_of_plain_names_leaves_them_where_they_are(prepared_home: Path) -> None:
+    options = factors.Options(models="pixels,untrained")
+    report = factors.answer(open_dataset(prepared_home, "demo"), options, {}, prepared_home, {})
+    assert report.sentences == ["No model is read yet."]
+
+
+def test_a_sentence_holds_no_tables_short_names() -> None:
     low, high = {"low": -0.002, "high": 0.1, "score": -0.001}, {"low": 0.5, "high": 0.7, "score": 0.6}
     person = {"low": 0.4, "high": 0.6, "accuracy": 0.5, "chance": 0.2}
     known = {name: high if name.startswith("light") else low for name in factors.FACTORS}
@@ -151,4 +157,3 @@ def test_a_sentence_holds_no_tables_short_names_and_a_figure_no_negative_nothing
     assert factors._sentences(read) == [
         "SimCLR knows more about the side of the light and the height of the light than PCA-whitened pixels."
     ]
-    assert factors._with_interval(low) == "0.00 (0.00 to 0.10)"

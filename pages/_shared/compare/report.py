@@ -178,12 +178,14 @@ def _said_once(rows: Sequence[Mapping[str, Any]], accuracies: Sequence[str], par
 
 
 def as_csv(table: Mapping[str, Any]) -> str:
-    """Return a table as CSV; an accuracy takes a column for each thing that is known of it."""
+    """Return a table as CSV; an accuracy, or a figure with its interval, takes a column for each thing known of it."""
     parts = {"share": OF_ONE, "low": OF_ONE, "high": OF_ONE, "photos": "", "split": "", "how": ""}  # with their units
     accuracies = accuracy_columns(table)
+    figures = {c for c in table["columns"] if any(_is_figure(row.get(c)) for row in table["rows"])}
     named = {c: f"{c}{OF_ONE}" if _is_share(c) else c for c in table["columns"]}
     names = [n for c, name in named.items() for n in (
-        [f"{c} {part}{unit}" for part, unit in parts.items()] if c in accuracies else [name]
+        [f"{c} {part}{unit}" for part, unit in parts.items()] if c in accuracies
+        else [name, f"{name} low", f"{name} high"] if c in figures else [name]
     )]  # fmt: skip
     text = io.StringIO()
     writer = csv.DictWriter(text, names)
@@ -192,7 +194,9 @@ def as_csv(table: Mapping[str, Any]) -> str:
         line: dict[str, Any] = {}
         for column, name in named.items():
             value = row.get(column)
-            if column not in accuracies:
+            if _is_figure(value):
+                line |= {name: value["value"], f"{name} low": value["low"], f"{name} high": value["high"]}
+            elif column not in accuracies:
                 line[name] = value
             elif _is_accuracy(value):
                 line |= {f"{column} {part}{unit}": value.get(part) for part, unit in parts.items()}
@@ -204,6 +208,10 @@ def as_csv(table: Mapping[str, Any]) -> str:
 
 def _is_accuracy(value: Any) -> bool:
     return isinstance(value, dict) and "share" in value
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, dict) and "value" in value
 
 
 def _is_number(value: Any) -> bool:
@@ -241,4 +249,6 @@ def _is_mixed(values: Sequence[Any]) -> bool:
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if _is_figure(value):
+        return f"{value['value']:z.2f} ({value['low']:z.2f} to {value['high']:z.2f})"  # z: never -0.00
     return f"{value:g}" if isinstance(value, float) else str(value)
