@@ -157,6 +157,11 @@ class FinetuneRecipe(TrainRecipe):
         description="What the classifier of a fine-tuned network reads: the embedding, beginning as a linear probe on "
         "it, or the averaged features, beginning by chance. auto: the embedding, but from scratch the features.",
     )
+    refit: bool = Field(
+        True,
+        description="At the end the classifier on a fine-tuned embedding is fitted anew, as a linear probe of the "
+        "unchanged faces: while the network moves, it learns from changed ones.",
+    )
     label_fraction: float = Field(
         1.0, gt=0, le=1, description="Share of each person's train labels used (at least one)."
     )

@@ -44,7 +44,7 @@ class OnEmbedding(nn.Module):
             return functional.normalize(rows) * self.feature_dim**0.5
 
 
-def begin_as_a_probe(classifier: nn.Linear, read: np.ndarray, labels: np.ndarray, *, balanced: bool = False) -> None:
+def become_a_probe(classifier: nn.Linear, read: np.ndarray, labels: np.ndarray, *, balanced: bool = False) -> None:
     """Give a classifier the weights of a linear probe.
 
     A classifier that begins by chance tears the features apart before it has learnt anything itself.

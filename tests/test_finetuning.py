@@ -291,11 +291,33 @@ def test_the_curve_begins_with_the_probe_that_fine_tuning_begins_as(workspace: P
 def test_a_balanced_fine_tuning_begins_as_a_balanced_probe(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     thin_out(workspace)
     asked: list[bool] = []
-    begin = heads.begin_as_a_probe
-    monkeypatch.setattr(heads, "begin_as_a_probe", lambda *a, balanced: asked.append(balanced) or begin(*a))
+    begin = heads.become_a_probe
+    monkeypatch.setattr(heads, "become_a_probe", lambda *a, balanced: asked.append(balanced) or begin(*a))
     for weights in ("none", "balanced"):
         finetune(new_run(workspace, head="embedding", class_weights=weights, epochs=1), workspace)
-    assert asked == [False, True]
+    assert asked == [False, False, True, True]  # as it begins, and as it is fitted anew
+
+
+@pytest.mark.parametrize("val", [True, False])
+def test_at_the_end_the_classifier_is_a_probe_of_what_the_network_has_become(workspace: Path, val: bool) -> None:
+    if not val:
+        without_val(workspace)
+    as_it_learnt, fitted = (new_run(workspace, head="embedding", refit=refit) for refit in (False, True))
+    assert "refit" not in finetune(as_it_learnt, workspace)
+    result = finetune(fitted, workspace)
+    left, right = weights_of(as_it_learnt), weights_of(fitted)
+    assert all(torch.equal(left[name], tensor) for name, tensor in right.items() if not name.startswith("classifier"))
+    dataset, encoder = FaceDataset(workspace / "datasets" / "tiny"), Encoder.from_run(fitted.path, "cpu")
+    if not val:
+        assert result["refit"] == {}
+        return
+    shares, people = probe_by_scikit_learn(workspace, fitted)
+    logits = torch.from_numpy(encoder.logits(dataset.faces[dataset.rows("val")]))
+    np.testing.assert_allclose(logits.softmax(1).numpy(), shares, atol=1e-3)
+    told = {"val_top1_before": fitted.metrics()[-1]["val_top1"], "val_top1": (shares.argmax(1) == people).mean()}
+    assert result["refit"] == pytest.approx({**told, "val_photos": len(people)})
+    features = new_run(workspace, epochs=1)  # begins by chance on averaged features, and stays what it learnt
+    assert "refit" not in finetune(features, workspace)
 
 
 @pytest.mark.parametrize("stopped_after", [0, 4, None])  # steps; an epoch has three
@@ -320,11 +342,15 @@ def test_the_probe_is_kept_where_no_epoch_is_better_also_by_a_run_that_was_stopp
     np.testing.assert_allclose(torch.from_numpy(logits).softmax(1).numpy(), shares, atol=1e-3)
 
 
-def test_without_val_faces_there_is_nothing_to_stop_by(workspace: Path) -> None:
+def without_val(workspace: Path) -> None:
     path = workspace / "datasets" / "tiny" / "faces.parquet"
     table = pd.read_parquet(path)
     table.loc[table["split"] == "val", "split"] = "train"
     table.to_parquet(path, index=False)
+
+
+def test_without_val_faces_there_is_nothing_to_stop_by(workspace: Path) -> None:
+    without_val(workspace)
     with pytest.raises(DatasetError, match="no val faces to stop early by; set patience to 0"):
         finetune(new_run(workspace, patience=2), workspace)
 

@@ -38,7 +38,7 @@ def test_a_classifier_begins_as_a_linear_probe(people: int) -> None:
     read = (rng.normal(size=(30, 5)) + labels[:, None]).astype(np.float32)
     classifier = nn.Linear(5, 4)
     by_chance = classifier.weight.detach().clone()
-    heads.begin_as_a_probe(classifier, read, labels)
+    heads.become_a_probe(classifier, read, labels)
     with torch.no_grad():
         shares = classifier(torch.from_numpy(read))[:, :people].softmax(dim=1).numpy()
     expected = LogisticRegression(C=1 / (1e-3 * 30), max_iter=1000).fit(read, labels).predict_proba(read)
@@ -52,7 +52,7 @@ def test_a_balanced_probe_weighs_each_person_alike() -> None:
     labels = np.repeat([0, 1, 2], [12, 6, 3])
     read = (rng.normal(size=(21, 5)) + labels[:, None]).astype(np.float32)
     classifier = nn.Linear(5, 3)
-    heads.begin_as_a_probe(classifier, read, labels, balanced=True)
+    heads.become_a_probe(classifier, read, labels, balanced=True)
     with torch.no_grad():
         shares = classifier(torch.from_numpy(read)).softmax(dim=1).numpy()
     repeats = {0: 1, 1: 2, 2: 4}

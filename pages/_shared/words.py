@@ -46,6 +46,7 @@ LABELS = {
     "grey": "Grey, how often",
     "grid": "Places a side of an embedding",
     "head": "What the classifier reads",
+    "refit": "Fit the classifier anew at the end",
     "hidden_dim": "Width of the head",
     "image_size": "Image side in pixels",
     "transfer_size": "EfficientNet's image side in pixels",

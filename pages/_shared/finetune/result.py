@@ -26,6 +26,12 @@ def show_figures(run: Run) -> None:
             st.info(plain(stopped["why"]), icon=":material/front_hand:")
         else:
             st.caption(plain(stopped["why"]))
+    if refit := result.get("refit"):
+        st.caption(
+            "At the end the classifier was fitted anew on what the network has become: "
+            f"{percent(refit['val_top1'])} instead of {percent(refit['val_top1_before'])} right on "
+            f"{count(refit['val_photos'], 'validation photo')}."
+        )
     grid = st.grid(4, min_column_width=175)
     for k in (1, 3, 5):
         interval = found[f"top{k}_interval"]

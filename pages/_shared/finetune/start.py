@@ -32,7 +32,7 @@ PARTS, NAMES, STOP, OPTIMISER, VIEWS, MACHINE, REST = (
     "Views", "Device, precision and processes", "Faces, figures and seed",
 )  # fmt: skip
 GROUPS: dict[str, tuple[str, ...]] = {
-    PARTS: ("head", "layer_decay", "freeze_stages"),
+    PARTS: ("head", "refit", "layer_decay", "freeze_stages"),
     NAMES: ("class_weights", "label_smoothing"),
     STOP: ("patience",),
     OPTIMISER: ("optimizer", "weight_decay", "schedule", "warm_up", "clip_norm", "accumulate"),
