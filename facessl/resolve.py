@@ -35,6 +35,7 @@ from facessl.recipes import Recipe
 
 _NO_RUN = ("scratch", "imagenet", "pixels", "pixels-whitened", "untrained")
 _BEGINNINGS = {"scratch": "nothing", "imagenet": "ImageNet"}  # in titles
+_NO_NETWORK = {"pixels": "pixels", "pixels-whitened": "PCA-whitened pixels"}  # in titles
 _OF_THE_RUN = ("backbone", "backbone_options", "image_size")
 
 
@@ -205,10 +206,11 @@ def title_of(recipe: Recipe, titles: dict[str, str]) -> str:
         return f"{study.TITLE if study else 'Detectors compared'} on {recipe.dataset}"
     assert isinstance(recipe, EmbedRecipe | EvaluateRecipe)
     what = "Map" if isinstance(recipe, EmbedRecipe) else "Pairs"
-    return f"{what} of {recipe.dataset} by {titles.get(recipe.model, recipe.model)}"
+    model = f"untrained {_network(recipe)}" if recipe.model == "untrained" else recipe.model
+    return f"{what} of {recipe.dataset} by {titles.get(model, _NO_NETWORK.get(model, model))}"
 
 
-def _network(recipe: TrainRecipe) -> str:
+def _network(recipe: TrainRecipe | EmbedRecipe | EvaluateRecipe) -> str:
     return str(registry.load("backbones", recipe.backbone).TITLE)
 
 

@@ -279,8 +279,9 @@ class Run:
         return None
 
     def has_lost_result(self) -> bool:
-        """Return whether what it had to say was written, and cannot be read any more."""
-        return (self.path / "result.json").exists() and self.result() is None
+        """Return whether what it had to say was written, and cannot be read any more; a study says it in its report."""
+        written = (self.path / "result.json").exists()
+        return written and self.result() is None and not (self.kind == "study" and self.report() is not None)
 
     def report(self) -> dict[str, Any] | None:
         """Return what a run has to say at length: a judged classifier photo by photo, a study its tables; or None."""

@@ -6,7 +6,7 @@ Nobody downstream has to ask whether a figure is a number; see ``damage`` for wh
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -117,12 +117,35 @@ class _Answered(BaseModel):
     baselines: list[_Baseline] | None = None
 
 
+class _Table(BaseModel):
+    title: str
+    note: str = ""
+    columns: list[str]
+    rows: list[dict[str, Any]]
+
+
+class _Chart(BaseModel):
+    title: str
+    kind: Literal["lines", "bars", "heat"]
+    lines: list[dict[str, Any]] = []
+    x: list[Any] = []
+    y: list[Any] = []
+    z: list[list[float | None]] = []
+
+
+class _Studied(BaseModel):
+    sentences: list[str]
+    tables: list[_Table]
+    charts: list[_Chart]
+    missing: list[str]
+
+
 class _Anything(BaseModel):
     """What no shape is known of: any object."""
 
 
 _RESULTS: dict[str, type[BaseModel]] = {"finetune": _Finetuned, "pretrain": _Pretrained, "evaluate": _Evaluated}
-_REPORTS: dict[str, type[BaseModel]] = {"finetune": _Answered}
+_REPORTS: dict[str, type[BaseModel]] = {"finetune": _Answered, "study": _Studied}
 
 
 # -- reading -----------------------------------------------------------------------------------------------------
@@ -144,7 +167,7 @@ def report(path: Path, kind: str) -> dict[str, Any]:
         DamagedError: It is gone, or holds something else.
     """
     found = _checked(path, _REPORTS.get(kind, _Anything))
-    if kind in _REPORTS:
+    if kind == "finetune":
         people = len(found["people"])
         if len(found["confusion"]) != people or any(len(row) != people for row in found["confusion"]):
             raise DamagedError(_damaged(path))

@@ -73,7 +73,7 @@ def test_bad_lines_are_refused_in_one_sentence_with_their_number(text: str, word
 def test_files_that_are_no_list_are_refused(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 no text")
     for path, words in (("photo.jpg", "is no text"), ("none.txt", "cannot be read"), (".", "cannot be read")):
-        with pytest.raises(SourceError, match=f"{words}.*or leave --pairs out: pairs are then drawn"):
+        with pytest.raises(SourceError, match=f"{words}.*or none: pairs are then drawn"):
             pairs.read(tmp_path / path)
 
 

@@ -76,6 +76,25 @@ def test_a_result_of_another_shape_is_lost(tmp_path: Path, kind: str, content: A
         shapes.result(path, kind)
 
 
+def test_a_studys_report_of_another_shape_is_lost_and_one_that_is_whole_says_what_it_found(tmp_path: Path) -> None:
+    run = made(tmp_path, "study")
+    table = {"title": "t", "columns": ["a"], "rows": [{"a": 1.0}]}
+    chart = {"title": "c", "kind": "heat", "x": ["a"], "y": ["b"], "z": [[None]]}
+    whole = {"sentences": ["So."], "tables": [table], "charts": [chart], "missing": [], "runs": {}}
+    written(run, "report.json", whole)
+    assert run.report() == whole
+    written(run, "result.json", "")
+    assert not run.has_lost_result()
+    for other in (
+        {"tables": 5},
+        {"tables": [{"title": "t"}]},
+        {"charts": [{**chart, "kind": "pie"}]},
+        {"missing": None},
+    ):
+        written(run, "report.json", whole | other)
+        assert run.report() is None and run.has_lost_result()
+
+
 def test_a_report_of_another_shape_is_lost(tmp_path: Path) -> None:
     run = made(tmp_path, "finetune")
     path = written(run, "report.json", ANSWERED)

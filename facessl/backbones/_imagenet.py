@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,8 +62,9 @@ def _fetch(file_name: str, path: Path) -> None:
                 file.write(block)
     except OSError as error:  # no network, no such name, no answer, a full disk
         partial.unlink(missing_ok=True)
+        why = "there is no connection to where they lie" if isinstance(error, urllib.error.URLError) else error
         raise ModelError(
-            f"The ImageNet weights could not be fetched ({error}); put {_URL}{file_name} into {path.parent}."
+            f"The ImageNet weights could not be fetched ({why}); put {_URL}{file_name} into {path.parent}."
         ) from error
     if not _is_whole(partial, file_name):
         partial.unlink()

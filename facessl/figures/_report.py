@@ -174,7 +174,8 @@ def _heat(chart: Mapping[str, Any]) -> "Figure":
         for row, values in enumerate(rows) for column, value in enumerate(values)
     ])  # fmt: skip
     layout(figure, height=130 + 44 * len(names))
-    _name(figure.update_xaxes, chart["x"], title=chart.get("x_title", ""), side="bottom")
+    # Where they do not fit side by side they end below their column: plotly drops the last of those that begin there.
+    _name(figure.update_xaxes, chart["x"], title=chart.get("x_title", ""), side="bottom", autotickangles=[0, -45, -90])
     _name(figure.update_yaxes, chart["y"], title=chart.get("y_title", ""), range=[len(names) - 0.5, -0.5])
     return figure
 

@@ -35,7 +35,7 @@ def roc_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) ->
     )  # fmt: skip
     layout_above_legend(figure, height=360, hovermode="closest")
     figure.update_xaxes(
-        title="two people taken for one, %", type="log", range=[-1, 2], tickvals=[0.1, 1, 10, 100], showgrid=False
+        title="two people taken for one, %", type="log", range=[-1, 2.02], tickvals=[0.1, 1, 10, 100], showgrid=False
     )
     figure.update_yaxes(title="one person recognised as one, %", range=[0, 101])
     return figure

@@ -8,7 +8,7 @@ from facessl.errors import SourceError
 
 _LONGEST_NUMBER = 6  # digits
 _LARGEST_FILE = 50_000_000  # bytes; LFW's has 150,000
-_OR_NONE = "or leave --pairs out: pairs are then drawn from the set's test part"
+_OR_NONE = "or none: pairs are then drawn from the set's test part"
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,11 @@ def _gained(gains: np.ndarray) -> int:
 def told_apart(first: Mapping[int, Done], second: Mapping[int, Done]) -> str:
     """Return how two ways compare, as the end of a sentence about the first, with how many seeds that rests on."""
     verdict = {1: "better by more than chance", -1: "worse by more than chance", 0: "different by no more than chance"}
-    shared = len(first.keys() & second.keys())
-    return f"{verdict[beats(first, second)]}, {f'{shared} seeds each' if shared != 1 else 'one seed each'}"
+    shared = first.keys() & second.keys()
+    reached = [[way[seed].result["metrics"]["top1"] for seed in sorted(shared)] for way in (first, second)]
+    if shared and reached[0] == reached[1]:
+        verdict[0] = "just as good"
+    return f"{verdict[beats(first, second)]}, {f'{len(shared)} seeds each' if len(shared) != 1 else 'one seed each'}"
 
 
 def right_of(done: Done) -> np.ndarray:

@@ -340,7 +340,7 @@ def test_runs_of_one_title_that_began_elsewhere_say_where(empty_workspace: Path)
     runs = [finetuned(empty_workspace, "The same", right=4, init=run.id) for run in before]
     named = names_of([*runs, *before])
     for run, epochs in zip(runs, (2, 7), strict=True):
-        assert named[run.id] == f"The same · epochs {epochs} · {run.id[-4:]}"
+        assert named[run.id] == f"The same · from one of epochs {epochs} · {run.id[-4:]}"
 
 
 def test_thirty_runs_are_shown(empty_workspace: Path) -> None:

@@ -1,5 +1,7 @@
 """Pairs on the Compare page: none, judged, failed; the table says what the run's own result says."""
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from facessl.resolve import resolve
 from facessl.run import Run
 from facessl.studio import Studio
+from pages._shared.compare import pairs
 from pages._shared.compare.lists import lists_of
 from pages._shared.words import plain
 from tests.conftest import run_here
@@ -52,6 +55,31 @@ def test_the_table_says_what_the_runs_found(empty_workspace: Path) -> None:
     assert set(shown["From"]) == {"drawn from test"} and set(shown["Names used"]) == {"no"}
     notes = (results["pixels"] or {})["notes"]
     assert notes and all(words(app).count(plain(note)) == 1 for note in notes)  # once, not once a model
+
+
+def test_the_table_is_saved_with_all_that_is_known(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = judged(empty_workspace, "pixels")
+    result = run.result() or {}
+    (row,) = csv.DictReader(io.StringIO(pairs.as_csv([(run, result)], ["Pixels"])))
+    assert (row["Model"], row["Run"], row["Names used"]) == ("Pixels", run.id, "no")
+    assert float(row["AUC (0-1)"]) == pytest.approx(result["metrics"]["auc"])
+    assert int(row["Photos of the pairs"]) == result["transductive"]["of"] and row["TAR at FAR 1 % (0-1)"] == ""
+    assert any("Download as CSV" in str(button.proto) for button in opened().get("download_button"))
+
+
+def test_all_that_wait_are_shown_and_of_those_asked_again_the_last(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    made = [Studio(empty_workspace).create("evaluate", {"dataset": "tiny", "model": model}) for model in
+            ("pixels", "pixels", "pixels-whitened", "untrained")]  # fmt: skip
+    made[0].update(state="failed", error="The disk is full.")
+    for run in made[1:3]:
+        run.update(state="stopped")
+    made[3].update(state="finished")
+    assert [run.id for run in pairs.not_finished(made[::-1])] == [made[2].id, made[1].id]
+    app = opened()
+    assert not app.exception and not app.error
+    assert [run.title in words(app) for run in made[1:3]] == [True, True]
 
 
 def test_a_failed_one_says_why(empty_workspace: Path) -> None:

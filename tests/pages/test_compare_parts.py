@@ -11,7 +11,7 @@ import pytest
 
 from facessl import studying
 from facessl.significance import mcnemar
-from pages._shared.compare import board, judged, names, report
+from pages._shared.compare import board, cells, charts, judged, names, report
 from pages._shared.compare.cost import cost_of
 from pages._shared.compare.side import setting_name, unusual
 from tests.pages.made import finetuned, make_run, tiny_set
@@ -124,7 +124,7 @@ TABLE: dict[str, Any] = {
 
 
 def test_an_accuracy_becomes_a_number_with_its_interval_and_what_all_share_is_said_once() -> None:
-    columns, said = report.spread_out(TABLE)
+    columns, said = cells.spread_out(TABLE)
     assert columns["Ours"] == [pytest.approx(90), pytest.approx(80), None]
     assert columns["Ours · 95 % interval"] == ["85.0 % – 95.0 %", "75.0 % – 85.0 %", "no weights here"]
     assert columns["How"] == ["fine-tuned", "frozen", ""]
@@ -134,7 +134,7 @@ def test_an_accuracy_becomes_a_number_with_its_interval_and_what_all_share_is_sa
 
 def test_where_photos_differ_each_row_says_how_many() -> None:
     rows = [{"What": "a", "Ours": accuracy(0.9)}, {"What": "b", "Ours": accuracy(0.8, photos=1200)}]
-    columns, said = report.spread_out({"title": "t", "columns": ["What", "Ours"], "rows": rows})
+    columns, said = cells.spread_out({"title": "t", "columns": ["What", "Ours"], "rows": rows})
     assert columns["How"] == ["155 photos", "1,200 photos"]
     assert said == "All accuracies: frozen, on test."
 
@@ -145,7 +145,7 @@ def test_where_the_accuracies_of_one_row_differ_each_says_how() -> None:
         {"What": "b", "Theirs": accuracy(0.3, "argmax"), "Ours": accuracy(0.8, "fine-tuned")},
         {"What": "c", "Theirs": None, "Ours": accuracy(0.8, "fine-tuned")},
     ]
-    columns, said = report.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
+    columns, said = cells.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
     assert columns["Ours · how"] == ["frozen", "fine-tuned", "fine-tuned"]
     assert "How" not in columns
     # What is the same all the way down a column takes no room beside it.
@@ -160,7 +160,7 @@ def test_what_is_the_same_for_all_rows_of_a_model_is_said_below_the_table() -> N
         for epoch in (1, 2)
     ]
     rows[1]["Theirs"] = None  # one that was measured once is no other case
-    columns, said = report.spread_out({"title": "t", "columns": ["model", "epoch", "Theirs", "Ours"], "rows": rows})
+    columns, said = cells.spread_out({"title": "t", "columns": ["model", "epoch", "Theirs", "Ours"], "rows": rows})
     assert not any("how" in column.lower() for column in columns)
     assert "Theirs: argmax (SimCLR); with names (ResNet18). Ours: frozen." in said
 
@@ -170,7 +170,7 @@ def test_how_each_was_measured_stands_behind_all_that_is_compared() -> None:
         {"What": what, "Theirs": accuracy(0.2, theirs), "Ours": accuracy(0.9, ours)}
         for what, theirs, ours in (("a", "argmax", "frozen"), ("b", "matched", "frozen"), ("c", "argmax", "tuned"))
     ]
-    columns, _ = report.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
+    columns, _ = cells.spread_out({"title": "t", "columns": ["What", "Theirs", "Ours"], "rows": rows})
     assert list(columns) == [
         "What", "Theirs", "Theirs · 95 % interval", "Ours", "Ours · 95 % interval", "Theirs · how", "Ours · how"
     ]  # fmt: skip
@@ -183,7 +183,7 @@ def test_an_interval_beside_its_accuracy_takes_its_own_room_and_a_remark_what_it
 
 
 def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:
-    rows = list(csv.DictReader(io.StringIO(report.as_csv(TABLE))))
+    rows = list(csv.DictReader(io.StringIO(cells.as_csv(TABLE))))
     assert rows[0]["Ours share (0-1)"] == "0.9" and rows[0]["Ours photos"] == "155" and rows[0]["Ours split"] == "test"
     assert float(rows[1]["Ours low (0-1)"]) == pytest.approx(0.75)
     assert rows[2]["Ours share (0-1)"] == "" and rows[2]["Ours how"] == "no weights here"
@@ -193,16 +193,34 @@ def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:
 def test_csv_of_a_report_holds_a_figure_and_its_interval_as_numbers() -> None:
     rows = [{"model": "SimCLR", "yaw": studying.figure(-0.001, (-0.002, 0.1))}, {"model": "majority"}]
     table = {"title": "t", "columns": ["model", "yaw"], "rows": rows}
-    first, second = csv.DictReader(io.StringIO(report.as_csv(table)))
+    first, second = csv.DictReader(io.StringIO(cells.as_csv(table)))
     assert first == {"model": "SimCLR", "yaw": "-0.001", "yaw low": "-0.002", "yaw high": "0.1"}
     assert second == {"model": "majority", "yaw": "", "yaw low": "", "yaw high": ""}
-    columns, _ = report.spread_out(table)
+    columns, _ = cells.spread_out(table)
     assert columns["yaw"] == ["0.00 (0.00 to 0.10)", ""]  # no negative nothing
+
+
+def test_columns_of_a_kind_are_known_by_their_names_and_numbers() -> None:
+    assert cells.is_share("its macro-F1") and cells.is_share("chance, knowing nothing") and not cells.is_share("epoch")
+    assert report._is_fine([0.05, None, 0.1534, 1]) and not report._is_fine([1.5, "censored"])
+    assert not report._is_fine([1, 2]) and not report._is_fine([0.5, 30.0])
+    assert cells._text(1 / 3) == "0.333"
+
+
+def test_a_saved_picture_is_called_by_whole_words() -> None:
+    called = charts._file_name("gen factors What a straight line reads out (0: no better than chance, 1: everything)")
+    assert called == "gen-factors-what-a-straight-line-reads-out-0-no-better-than"
+    assert charts._file_name("?") == "chart"
+
+
+def test_of_many_rows_each_has_two_lines_and_of_equals_the_network_stands_first() -> None:
+    long = "Frozen ResNet18 from SimCLR · ResNet18 on gen · seed 192 · epochs 2 · image side in pixels 40 · 00c0"
+    assert names.row_height([long], lines=2) == names.row_height([long[:60]]) < names.row_height([long])
 
 
 def test_csv_of_a_report_says_which_columns_are_shares() -> None:
     table = {"title": "t", "columns": ["What", "macro-F1", "chance"], "rows": [{"What": "a", "macro-F1": 0.5}]}
-    (row,) = csv.DictReader(io.StringIO(report.as_csv(table)))
+    (row,) = csv.DictReader(io.StringIO(cells.as_csv(table)))
     assert row == {"What": "a", "macro-F1 (0-1)": "0.5", "chance (0-1)": ""}
 
 

@@ -14,7 +14,8 @@ from facessl.recipes import build
 from facessl.run import Run
 from facessl.studio import Studio
 from facessl.studying import Step
-from pages._shared.compare.report import has_sentences, spread_out
+from pages._shared.compare.cells import spread_out
+from pages._shared.compare.report import has_sentences
 from tests.pages.made import APP, finetuned, open_page, tiny_set, words
 
 SHARE = {"share": 0.8, "low": 0.7, "high": 0.9, "photos": 6, "split": "test", "how": "fine-tuned"}

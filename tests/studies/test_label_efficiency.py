@@ -135,6 +135,7 @@ def test_seeds_that_agree_on_one_photo_of_sixteen_decide_nothing(tmp_path: Path)
         for n, seeds in ((13, 2), (12, 2))
     )
     assert beats(first, second) == 0 and "no more than chance, 2 seeds each" in told_apart(first, second)
+    assert told_apart(first, first) == "just as good, 2 seeds each"
 
 
 @pytest.mark.parametrize(("ahead", "verdict"), [(5, 0), (6, 1)])  # McNemar: 2 · 2⁻⁵ = 6.3 %, 2 · 2⁻⁶ = 3.1 %

@@ -30,6 +30,12 @@ def test_two_lines_of_a_name_fit_above_its_bars_however_few_there_are() -> None:
         assert plot / len(names) >= 84  # of which 0.6 are above the bars: two lines of 15 pixels and their leading
 
 
+def test_the_names_of_columns_end_below_them_where_they_must_turn() -> None:
+    """Plotly leaves out the last of names that begin there and lean beyond the edge."""
+    heat = {"title": "h", "kind": "heat", "x": ["a", "b"], "y": ["c"], "z": [[0.1, 0.2]], "lines": []}
+    assert all(angle <= 0 for angle in figures.report_chart(heat).layout.xaxis.autotickangles)
+
+
 def test_one_measure_has_one_axis() -> None:
     figure = figures.report_chart({"kind": "lines", "x_title": "epoch", "lines": LINES[:2]})
     assert "yaxis2" not in figure.layout

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -19,6 +20,7 @@ from pages._shared.widgets import verdict_box
 from pages._shared.words import OF_ONE, count, percent, plain
 
 _PLAIN = "plain method"
+_FEW_ROWS = 12  # are shown whole
 _FEW_SECONDS = 9.95
 _SHARES = ("share", "low", "high", "labels", "macro_f1")  # of a score, 0-1
 
@@ -138,12 +140,22 @@ def val_rows(runs: Sequence[Run], named: dict[str, str]) -> list[Score]:
         found = results.val_scores(run)
         scores += [replace(found[0], name=named[run.id]), *found[1:]] if found else []
     once = {(score.name, round(score.share, 6), score.photos): score for score in reversed(scores)}
-    return list(once.values())[::-1]
+    return told_apart(list(once.values())[::-1])
+
+
+def told_apart(scores: Sequence[Score]) -> list[Score]:
+    """Return scores of which no two have one name: those that chance made differ in the seed of the run beside."""
+    times = Counter(score.name for score in scores)
+    seeds = {score.run: studio().run(score.run).config["recipe"].get("seed", 0) for score in scores}
+    return [
+        replace(score, name=f"{score.name} · seed {seeds[score.run]}") if times[score.name] > 1 else score
+        for score in scores
+    ]
 
 
 def table(scores: Sequence[Score], measure: str) -> None:
     """Draw scores as rows, the best first; what is a number sorts as one."""
-    rows = sorted(scores, key=lambda score: -score.share)
+    rows = sorted(scores, key=lambda score: (-score.share, score.how == _PLAIN))  # of equals the networks first
     by_run = {score.run: studio().run(score.run) for score in rows}
     seconds = {run_id: cost_of(run).seconds for run_id, run in by_run.items()}
     columns: dict[str, list[Any]] = {
@@ -160,8 +172,10 @@ def table(scores: Sequence[Score], measure: str) -> None:
     if measure == "k-NN":
         del columns["Labels used"], columns["macro-F1"]  # none were; not measured
     number = st.column_config.NumberColumn
+    few = len(rows) <= _FEW_ROWS
     st.dataframe(
-        columns, hide_index=True, row_height=row_height(columns["What"]), height="content" if len(rows) <= 12 else 560,
+        columns, hide_index=True, height="content" if few else 560,
+        row_height=row_height(columns["What"], lines=4 if few else 2),
         alt=f"Runs and plain methods by {measure}", placeholder="–",
         column_config={
             "What": st.column_config.TextColumn(width=NAME_WIDTH),

@@ -1,6 +1,7 @@
 """Charts that can be saved as a picture: plotly's own camera in the browser, as PNG or SVG."""
 
 import contextlib
+import textwrap
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -62,4 +63,5 @@ def _page_colour() -> str:
 
 def _file_name(name: str) -> str:
     letters = "".join(c if c.isalnum() else "-" for c in name.lower())
-    return "-".join(part for part in letters.split("-") if part)[:60] or "chart"
+    words = " ".join(part for part in letters.split("-") if part)
+    return textwrap.shorten(words, 60, placeholder="").replace(" ", "-") or "chart"

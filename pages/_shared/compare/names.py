@@ -10,7 +10,6 @@ from pages._shared.words import label
 
 NAME_WIDTH = 280  # pixels of the column of names, which leaves room for the figures on a phone
 _LETTER, _BESIDE = 6.6, 16  # pixels of a character of a name, and of what stands beside a line of them
-_LINES = 4  # at most: rows are all of one height, and most names are short
 _ONE_LINE, _WRAPPED = 42, 72  # pixels: Streamlit wraps text in rows of more than four of its letters only
 _TOLD = 3  # settings that a name may carry
 _NOT_TOLD = ("dataset", "init", "device", "threads")  # said by the title, or of no weight
@@ -32,19 +31,20 @@ def names_of(runs: Sequence[Run]) -> dict[str, str]:
             own = recipes[run.id]
             parts = [f"{label(name.split('.')[-1]).lower()} {shown(own[name], {})}" for name in told if name in own]
             if before := names.get(init := own.get("init", "")):
-                parts += before.removeprefix(titles[init]).removesuffix(f" · {init[-4:]}").split(" · ")[1:]
+                of_it = before.removeprefix(titles[init]).removesuffix(f" · {init[-4:]}").split(" · ")[1:]
+                parts += [f"from one of {', '.join(of_it)}"] if of_it else []
             names[run.id] = " · ".join([title, *parts, run.id[-4:]])
     return names
 
 
-def row_height(names: Sequence[str], width: int = NAME_WIDTH) -> int:
+def row_height(names: Sequence[str], width: int = NAME_WIDTH, *, lines: int = 4) -> int:
     """Return pixels in which the longest name is read whole, wrapped in its column; rows are all of one height.
 
-    ``width`` is the column's, in pixels.
+    ``width`` is the column's, in pixels; longer names than ``lines`` are cut: most are short, and all would be so high.
     """
     letters = int((width - _BESIDE) / _LETTER)
-    lines = max((len(textwrap.wrap(name, letters)) for name in names), default=1)
-    return _ONE_LINE if lines == 1 else max(_WRAPPED, 16 + 20 * min(_LINES, lines))
+    longest = max((len(textwrap.wrap(name, letters)) for name in names), default=1)
+    return _ONE_LINE if longest == 1 else max(_WRAPPED, 16 + 20 * min(lines, longest))
 
 
 def flat(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Are two photos one person's? Models judged on pairs, as face people measure it."""
 
+import csv
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +19,7 @@ from pages._shared.results import network_of
 from pages._shared.run_panel import run_panel
 from pages._shared.whole import with_results
 from pages._shared.widgets import run_name, shown_errors
-from pages._shared.words import count, percent, plain
+from pages._shared.words import OF_ONE, count, percent, plain
 
 _KEY = "compare-pairs"
 _PLAIN = {
@@ -36,9 +38,8 @@ def pairs(dataset: FaceDataset) -> None:
     if not done:
         st.caption(f"No model was judged on pairs of {plain(dataset.name)} yet.")
         return
-    newest = done[0]
-    if newest.status().state != "finished":
-        run_panel(newest, key=_KEY)
+    for run in not_finished(done):
+        run_panel(run, key=_KEY)
     finished = with_results(done)
     if not finished:
         return
@@ -48,6 +49,17 @@ def pairs(dataset: FaceDataset) -> None:
     picture_format(key=f"{_KEY}-format")
     for found in lists:
         one_list(found, dataset)
+
+
+def not_finished(done: Sequence[Run]) -> list[Run]:
+    """Return the evaluations, the newest first, that wait, run or ended without a result, but for those asked anew."""
+    left, asked = [], list[Any]()
+    for run in done:
+        recipe = run.config["recipe"]
+        if run.status().state != "finished" and recipe not in asked:
+            left.append(run)
+        asked.append(recipe)
+    return left
 
 
 def one_list(found: PairList, dataset: FaceDataset) -> None:
@@ -144,6 +156,30 @@ def table(pairs: PairList, names: dict[str, str]) -> None:
             **{name: number(format="%.1f %%") for name in ("Right", "± s.e.", *list(_SHARES.values())[2:])},
         },
     )  # fmt: skip
+    st.download_button(
+        "Download as CSV", as_csv(found, [names[run.id] for run, _ in found]), file_name=f"pairs {pairs.name}.csv",
+        mime="text/csv", icon=":material/download:", key=f"{_KEY}-csv-{pairs.digest}", type="tertiary",
+    )  # fmt: skip
+
+
+def as_csv(judged: Sequence[tuple[Run, dict[str, Any]]], names: Sequence[str]) -> str:
+    """Return the table of one list as CSV, all shares 0-1."""
+    rows = []
+    for (run, result), name in zip(judged, names, strict=True):
+        found, seen = result["metrics"], result["transductive"]
+        low, high = found.get("accuracy_interval") or (None, None)
+        shares = {"Right": found["accuracy"], "Standard error": found.get("accuracy_se"), "low": low, "high": high}
+        shares |= {title: found[field] for field, title in _SHARES.items()}
+        rows.append({
+            "Model": name, "Run": run.id, **{f"{title}{OF_ONE}": share for title, share in shares.items()},
+            "Pairs": result["pairs"]["scored"], "Photos learnt from": seen["photos"], "Photos of the pairs": seen["of"],
+            "Names used": "yes" if seen["names_used"] else "no",
+        })  # fmt: skip
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def plain_rows(found: PairList, dataset: FaceDataset) -> None:
@@ -151,11 +187,10 @@ def plain_rows(found: PairList, dataset: FaceDataset) -> None:
     missing = missing_rows(found, dataset)
     if not missing:
         return
-    listed = ", ".join(_plain_name(settings) for settings in missing)
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    left.caption(f":material/info: What no learning reaches on these pairs is not known yet: {plain(listed)}.")
+    listed = "; ".join(_plain_name(settings) for settings in missing)
+    st.caption(f":material/info: Not judged on these pairs yet, though they need no learning: {plain(listed)}.")
     label = f"Add {count(len(missing), 'plain row')}"
-    if right.button(label, icon=":material/add:", key=f"{_KEY}-plain-{found.digest}"):
+    if st.button(label, icon=":material/add:", key=f"{_KEY}-plain-{found.digest}"):
         started = 0
         for settings in missing:
             with shown_errors():

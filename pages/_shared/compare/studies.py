@@ -66,6 +66,13 @@ def pick_study(done: list[Run]) -> Run:
 def what_came_out(run: Run) -> None:
     """Show a study's report, as far as it has come."""
     report = run.report()
+    if report is None and run.status().state == "finished":
+        st.warning(
+            "Its report cannot be read any more. Start the study again: its runs are used again, so that it soon has "
+            "another.",
+            icon=":material/warning:",
+        )
+        return
     if report is None:
         st.caption("Its report begins with the first step that is done.")
         return
