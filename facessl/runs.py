@@ -15,6 +15,7 @@ from facessl.recipes import Recipe
 from facessl.run import Run
 from facessl.states import ACTIVE, Status
 
+_SECOND = len("20261130-091203")
 _ENDING_SECONDS = 3.0
 
 
@@ -81,8 +82,9 @@ def list_all(workspace: Path) -> list[Run]:
     if not folder.is_dir():
         return []
     found = [p for p in folder.iterdir() if not p.name.startswith(".") and (p / "config.json").is_file()]
-    # Ids begin with the second they were made in; within it the order of making is the file's.
-    return [Run(p) for p in sorted(found, key=lambda p: (p / "config.json").stat().st_mtime_ns, reverse=True)]
+    # Ids begin with the second they were made in, which a copy of the workspace keeps; within it the file's time tells.
+    made = {p: (p.name[:_SECOND], (p / "config.json").stat().st_mtime_ns) for p in found}
+    return [Run(p) for p in sorted(found, key=made.__getitem__, reverse=True)]
 
 
 def _locked(run: Run, lock: int) -> bool:

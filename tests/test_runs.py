@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -36,6 +37,14 @@ def learning(tmp_path: Path) -> Run:
 def test_a_run_keeps_its_recipe(run: Run) -> None:
     assert run.recipe() == EmbedRecipe(seed=7)
     assert (run.kind, run.title, run.status().state) == ("embed", "A map", "stopped")
+
+
+def test_a_copied_workspace_keeps_the_order_of_its_runs(run: Run, tmp_path: Path) -> None:
+    """A copy's files are all of today, in the order of the copying."""
+    older = Run(run.path.rename(run.path.with_name("20261130-081103-embed-map-4d8b")))
+    newer = Run(shutil.copytree(older.path, older.path.with_name("20261130-081104-embed-map-ec35")))
+    os.utime(newer.path / "config.json", ns=(1, 1))
+    assert [r.id for r in runs.list_all(tmp_path)] == [newer.id, older.id]
 
 
 def test_runs_are_listed_newest_first_and_found_by_part_of_their_id(run: Run, tmp_path: Path) -> None:

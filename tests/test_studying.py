@@ -274,7 +274,8 @@ def test_a_study_fetches_the_weights_that_it_needs(here: Path, server: Path, mon
 
 @pytest.mark.parametrize(
     ("there", "sent", "why"),
-    [(None, None, "could not be fetched (there is no connection to where they lie)"), (None, b"<html>log in</html>", "is not what its name promises"),
+    [(None, None, "could not be fetched (there is no connection to where they lie)"),
+     (None, b"<html>log in</html>", "is not what its name promises"),
      (CONTENT[:-1], CONTENT, "is damaged; delete it")],
 )  # fmt: skip
 def test_without_whole_weights_a_study_goes_on_and_says_what_it_left_out_and_why(

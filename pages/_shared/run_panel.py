@@ -11,6 +11,9 @@ from pages._shared.backend import studio
 from pages._shared.widgets import run_name, shown_errors, state_badge
 from pages._shared.words import count, duration, plain
 
+_GOES = {"study": "Its report is gone then; the runs that it made stay."}
+_GOES_ELSE = "Its figures and what it learnt are gone then."
+
 
 def run_panel(run: Run, draw: Callable[[Run], None] | None = None, *, key: str, every: float = 2.0) -> Status:
     """Show a run and, while it is worked on, keep showing it; ``draw(run)`` adds the page's curves or pictures.
@@ -95,7 +98,7 @@ def delete_button(run: Run, status: Status, *, key: str) -> None:
     """Offer to delete a run, what it learnt and what builds on it; one click is not enough."""
     made = run.kind == "prepare" and status.state == "finished"
     with st.popover("", icon=":material/delete:", type="tertiary", help="Delete this run"):
-        st.markdown("The set that it made stays." if made else "Its figures and what it learnt are gone then.")
+        st.markdown("The set that it made stays." if made else _GOES.get(run.kind, _GOES_ELSE))
         users = studio().dependants(run.id)
         if users:
             listed = "\n".join(f"- {plain(run_name(user))}" for user in users)  # two may have one title
@@ -110,10 +113,11 @@ def delete_button(run: Run, status: Status, *, key: str) -> None:
 
 def _forget(gone: set[str]) -> None:
     """Take deleted runs out of the link, and out of what the next page would choose."""
-    if st.query_params.get("run") in gone:
-        del st.query_params["run"]
-    if st.session_state.get("chosen_run") in gone:
-        del st.session_state["chosen_run"]
+    for name in ("run", "study"):
+        if st.query_params.get(name) in gone:
+            del st.query_params[name]
+        if st.session_state.get(f"chosen_{name}") in gone:
+            del st.session_state[f"chosen_{name}"]
 
 
 def progress_share(status: Status) -> float:

@@ -125,6 +125,26 @@ def test_a_failed_study_says_why_keeps_its_report_and_can_go_on(empty_workspace:
     assert any(button.label == "Resume" for button in app.button)
 
 
+def test_a_deleted_study_is_asked_for_no_more_and_its_runs_stay(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    left, gone = (study(empty_workspace, "finished", REPORT) for _ in range(2))
+    app = linked(gone)
+    assert "Its report is gone then; the runs that it made stay." in words(app)
+    app.button(key=f"compare-study-delete-{gone.id}").click()
+    app.run()
+    assert not gone.path.exists() and not app.warning and app.query_params["study"] == left.id
+
+
+@pytest.mark.parametrize(("state", "said"), [("finished", "cannot be read any more"), ("failed", "")])
+def test_a_report_that_is_not_there_is_said_to_be_lost_only_where_there_was_one(
+    empty_workspace: Path, state: str, said: str
+) -> None:
+    tiny_set(empty_workspace)
+    app = linked(study(empty_workspace, state, error="No photo is left."))
+    assert "begins with the first step" not in words(app)
+    assert [said in warning.value for warning in app.warning] == ([True] if said else [])
+
+
 def test_a_study_that_is_gone_is_said_to_be(empty_workspace: Path) -> None:
     tiny_set(empty_workspace)
     study(empty_workspace, "finished", REPORT)

@@ -8,6 +8,7 @@ from facessl import borrowed, conducting, registry
 from facessl.config import StudyRecipe
 from facessl.dataset import FaceDataset
 from facessl.run import Run
+from facessl.states import ACTIVE
 from pages._shared.backend import studio
 from pages._shared.compare.report import show_report
 from pages._shared.forms import checked, plugin_select, recipe_form
@@ -74,7 +75,8 @@ def what_came_out(run: Run) -> None:
         )
         return
     if report is None:
-        st.caption("Its report begins with the first step that is done.")
+        if run.status().state in ACTIVE:
+            st.caption("Its report begins with the first step that is done.")
         return
     if run.status().state != "finished":
         st.caption("So far; the report grows with every step that is done.")

@@ -16,7 +16,7 @@ _AFRESH = "from nothing"
 _GUESSES = {1: "Top-1", 3: "Top-3", 5: "Top-5"}  # no wider: all three fit a phone
 # What two runs must share to differ by their beginning, and what they should share as well.
 _SAME = ("dataset", "mode", "label_fraction", "backbone", "backbone_options", "image_size")
-_ALIKE = ("epochs", "learning_rate", "batch_size")
+_ALIKE = ("epochs", "learning_rate", "batch_size", "seed")
 
 Rows = list[dict[str, Any]]
 
