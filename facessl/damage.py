@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facessl import registry
-from facessl.config import RECIPES
+from facessl.config import RECIPES, FinetuneRecipe
 
 _NUMBERS = (int, float)
 
@@ -36,9 +36,9 @@ class _Settings(BaseModel):
 def whole_settings(content: dict[str, Any]) -> dict[str, Any] | None:
     """Return a run's settings, or None where they are not such any more.
 
-    What a run older than a setting does not say of it is filled in by default, and of its network as that was then:
-    what it has learnt fits no other. Whether the values can work is not looked at: a run whose method is gone can
-    still be listed.
+    What a run older than a setting does not say of it is filled in by default, and of its network and its classifier
+    as they were then: what it has learnt fits no other. Whether the values can work is not looked at: a run whose
+    method is gone can still be listed.
     """
     try:
         _Settings.model_validate(content)
@@ -53,6 +53,8 @@ def whole_settings(content: dict[str, Any]) -> dict[str, Any] | None:
     whole = usual | recipe
     if "backbone_options" in recipe:
         whole["backbone_options"] = _of_before(whole["backbone"]) | recipe["backbone_options"]
+    if content["kind"] == "finetune" and "refit" not in recipe and whole["mode"] == "finetune":
+        whole["refit"] = not FinetuneRecipe.model_construct(**whole).reads_embedding  # where it would have done nothing
     return content | {"recipe": whole}
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ _LOST: dict[str, Any] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)  # a page of some hundred runs asks each of them a dozen times
+def _settings(path: Path, file: tuple[int, int, int]) -> dict[str, Any]:
+    """Return what stands in a ``config.json`` while it is this very ``file``; nobody changes it in place."""
+    try:
+        return damage.whole_settings(files.read_json(path)) or _LOST
+    except DamagedError:
+        return _LOST
+
+
 @dataclass(frozen=True)
 class Run:
     """A run's folder. Cheap to make; nothing is read until asked."""
@@ -47,11 +57,11 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Return kind, recipe, title (the one given last), after, created; resolved and changes where there are."""
-        try:
-            content = damage.whole_settings(files.read_json(self.path / "config.json")) or _LOST
-        except DamagedError:
-            content = _LOST
-        return content | {"title": str(self._about().get("title") or content["title"])}
+        path = self.path / "config.json"
+        file = path.stat()
+        content = _settings(path, (file.st_ino, file.st_ctime_ns, file.st_size))
+        title = str(self._about().get("title") or content["title"])
+        return content | {"title": title, "recipe": dict(content["recipe"])}
 
     @property
     def kind(self) -> str:

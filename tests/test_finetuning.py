@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score, log_loss, top_k_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from torch import Tensor, nn
 
-from facessl import checkpoints, devices, heads, optimisers, recipes, registry, runs, training, worker
+from facessl import checkpoints, devices, files, heads, optimisers, recipes, registry, runs, training, worker
 from facessl.batches import FaceBatches, FacePool
 from facessl.config import FinetuneRecipe
 from facessl.dataset import FaceDataset, open_dataset
@@ -318,6 +318,18 @@ def test_at_the_end_the_classifier_is_a_probe_of_what_the_network_has_become(wor
     assert result["refit"] == pytest.approx({**told, "val_photos": len(people)})
     features = new_run(workspace, epochs=1)  # begins by chance on averaged features, and stays what it learnt
     assert "refit" not in finetune(features, workspace)
+
+
+@pytest.mark.parametrize(
+    ("settings", "refit"), [({"head": "embedding"}, False), ({}, True), ({"mode": "frozen"}, True)]
+)
+def test_a_run_of_before_was_not_fitted_anew(workspace: Path, settings: dict[str, object], refit: bool) -> None:
+    """Where there would have been nothing to fit, it is as one of today."""
+    run = new_run(workspace, **settings)
+    content = files.read_json(run.path / "config.json")
+    del content["recipe"]["refit"]
+    run.rewrite_config(content)
+    assert run.config["recipe"]["refit"] is refit
 
 
 @pytest.mark.parametrize("stopped_after", [0, 4, None])  # steps; an epoch has three

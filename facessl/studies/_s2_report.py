@@ -7,7 +7,7 @@ from typing import Any
 from facessl.studies import _plain
 from facessl.studies._cells import FINE_TUNED, FROZEN, Row, accuracy, curve, percent, said
 from facessl.studies._epochs import Race, Ratio, over_seeds, race
-from facessl.studies._seeds import estimate, told_apart
+from facessl.studies._seeds import beats_plain, estimate, told_apart
 from facessl.studying import Chart, Done, Table
 
 _WAYS = {"pretrained": "TinyVGG, pseudo-labels first", "nothing": "TinyVGG from nothing"}
@@ -132,22 +132,24 @@ def charts(done: Mapping[str, Done]) -> list[Chart]:
     """Return accuracy and loss on val of every way on one chart; bands are the range over seeds."""
     groups = {name: _by_seed(done, way).values() for way, name in (_WAYS | _TRANSFER).items()}
     lines = []
-    for field, what in (("val_top1", "accuracy"), ("val_loss", "loss")):
+    for field, what, scale in (("val_top1", "accuracy", 100), ("val_loss", "loss", 1)):
         for name, runs in groups.items():
-            if line := _line(f"{name}: {what}", [curve(one, field) for one in runs]):
+            if line := _line(f"{name}: {what}", [curve(one, field) for one in runs], scale):
                 lines.append({**line, "right": True} if field == "val_loss" else line)
     if not lines:
         return []
-    title = "Accuracy (left) and loss (right, dashed) on val while names are learnt"
-    return [Chart(title=title, kind="lines", x_title="epoch", y_title="share right", right_title="loss", lines=lines)]
+    return [Chart(
+        "Accuracy (left) and loss (right, dashed) on val while names are learnt", "lines",
+        x_title="epoch", y_title="right on val, %", right_title="loss", lines=lines,
+    )]  # fmt: skip
 
 
-def _line(name: str, curves: Sequence[tuple[list[int], list[float]]]) -> dict[str, Any] | None:
-    """Return the mean of curves epoch by epoch with their range, as far as all of them go."""
+def _line(name: str, curves: Sequence[tuple[list[int], list[float]]], scale: float) -> dict[str, Any] | None:
+    """Return the mean of curves epoch by epoch, times ``scale``, with their range, as far as all of them go."""
     length = min((len(values) for _, values in curves), default=0)
     if not length:
         return None
-    columns = list(zip(*(values[:length] for _, values in curves), strict=True))
+    columns = list(zip(*([scale * value for value in values[:length]] for _, values in curves), strict=True))
     several = len(curves) > 1
     return {
         "name": name, "x": curves[0][0][:length], "y": [fmean(column) for column in columns],
@@ -160,7 +162,7 @@ def sentences(pretext_epochs: int, done: Mapping[str, Done]) -> list[str]:
     """Return the answer in words: half the epochs or not, similar accuracy or not, transfer, people or light."""
     found = races(done)
     claim = _claim(over_seeds(list(found.values()))) + _with_pretext(pretext_epochs, found) if found else []
-    return [*claim, *_similar(done), *_transfer(done), *_light(done)]
+    return [*claim, *_similar(done), *_beside_plain(done), *_transfer(done), *_light(done)]
 
 
 _ENOUGH = 5  # seeds
@@ -214,6 +216,24 @@ def _similar(done: Mapping[str, Done]) -> list[str]:
     verdict = told_apart(ways["pretrained"], ways["nothing"])
     return [f"“Similar accuracy”: {said(first)} with pseudo-labels first, {said(second)} from nothing, of "
             f"{first['photos']:,} test photos: the first is {verdict}."]  # fmt: skip
+
+
+def _beside_plain(done: Mapping[str, Done]) -> list[str]:
+    """Return how the best network compares with the best plain method, on the mean of that network's seeds."""
+    names = _WAYS | _TRANSFER
+    reached = {name: (_cell(runs)["share"], runs) for way, name in names.items() if (runs := _by_seed(done, way))}
+    if not reached:
+        return []
+    network, (share, runs) = max(reached.items(), key=lambda one: one[1][0])
+    plain = {name: top.mean for name, top in _plain.tops(runs).items()}
+    method = max(plain, key=plain.__getitem__)
+    ahead = -1 if plain[method] > share else 1
+    chance = {ahead: ", and not by chance", None: ""}.get(beats_plain(runs, method), ", which can be chance")
+    if ahead < 0:
+        return [f"No network here is better than {method}, which learns no features: {percent(plain[method])} of the "
+                f"same photos, {percent(share)} with {network}{chance}."]  # fmt: skip
+    return [f"The best network, {network}, names {percent(share)} right, the best plain method, {method}, "
+            f"{percent(plain[method])}{chance}."]  # fmt: skip
 
 
 def _transfer(done: Mapping[str, Done]) -> list[str]:

@@ -270,6 +270,17 @@ def test_weights_that_cannot_be_had_are_named_where_nothing_else_is_left_to_comp
     assert "ImageNet cannot be had: No network here." in alone and waiting.startswith("So far there is no start")
 
 
+def test_the_best_network_is_compared_with_the_plain_methods_of_its_own_seeds() -> None:
+    """Another network was judged with two seeds; of the second, plain pixels named few."""
+    done = {seed: tuned(0.5) for seed in (0, 1)}
+    for seed, share in ((0, 0.8), (1, 0.2)):
+        done[seed].result["baselines"][0].update(name="1-NN", top1=share)
+    best = tuned(0.7)
+    best.result["baselines"][0].update(name="1-NN", top1=0.8)
+    said = report({NOTHING: {10: done}, SIMCLR: {10: {0: best}}}, same=[], pretrained_once=True).sentences
+    assert any("1-NN names more photos right than any network here: 80.0 %" in sentence for sentence in said)
+
+
 def test_the_plain_methods_are_drawn_behind_the_starts() -> None:
     (chart,) = report({NOTHING: {10: {0: tuned(0.5)}}}, same=[], pretrained_once=True).charts
     assert {line["name"]: line.get("quiet", False) for line in chart.lines} == {NOTHING.name: False, "majority": True}

@@ -219,7 +219,14 @@ def test_the_report_measures_the_claim_on_every_seed(prepared_home: Path, taken:
     assert all(len(line["x"]) == TINY.epochs for line in chart.lines)
     assert {line["name"].rpartition(": ")[2] for line in chart.lines if line.get("right")} == {"loss"}
     (similar,) = (said for said in report.sentences if said.startswith("“Similar accuracy”"))
-    assert " – " in similar and similar.endswith("than chance, 2 seeds each.")
+    assert " – " in similar and similar.endswith("2 seeds each.")
+    plain = max(row["top-1"]["share"] for row in reached[2:])
+    network = max(row["top-1"]["share"] for row in reached[:2])
+    (beside,) = (said for said in report.sentences if "plain method" in said or "learns no features" in said)
+    assert f"{100 * plain:.1f} %" in beside and f"{100 * network:.1f} %" in beside
+    assert beside.startswith("No network") == (plain > network)
+    accuracies = [y for line in chart.lines if not line.get("right") for y in line["y"]]
+    assert 1 < max(accuracies) <= 100  # per cent
     json.dumps(report.as_dict(), allow_nan=False)
 
 
