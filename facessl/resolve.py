@@ -97,6 +97,7 @@ def check(recipe: Recipe, workspace: Path) -> None:
     assert isinstance(recipe, EmbedRecipe | EvaluateRecipe | PretrainRecipe | FinetuneRecipe)
     opened = [dataset.open_dataset(workspace, name) for name in sets_of(recipe)]
     start = recipe.model if isinstance(recipe, EmbedRecipe | EvaluateRecipe) else recipe.init
+    registry.load("backbones", recipe.backbone)
     _check_start(recipe, start, workspace)
     _check_device(recipe)
     if isinstance(recipe, EvaluateRecipe):

@@ -1,12 +1,23 @@
 """What a run is called before anybody renames it."""
 
+from pathlib import Path
+
 import pytest
 
 from facessl import resolve
-from facessl.config import EmbedRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe
+from facessl.config import EmbedRecipe, EvaluateRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe
+from facessl.errors import FaceSSLError
 from facessl.recipes import Recipe
+from tests.tiny import make_set
 
 TITLES = {"one": "SimCLR · ResNet18 on lfw", "two": "SimCLR · ResNet18 on lfw · seed 3"}
+
+
+def test_a_network_that_nobody_knows_is_refused_before_there_is_a_run(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    recipe = EvaluateRecipe(dataset="tiny", model="untrained").model_copy(update={"backbone": "foo"})
+    with pytest.raises(FaceSSLError, match="no backbone called 'foo'"):
+        resolve.check(recipe, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +42,8 @@ TITLES = {"one": "SimCLR · ResNet18 on lfw", "two": "SimCLR · ResNet18 on lfw 
             "Fine-tuned ResNet18 on lfw (on its embedding, seed 2) from nothing",
         ),
         (FinetuneRecipe(dataset="lfw", init="imagenet", seed=1), "Fine-tuned ResNet18 on lfw (seed 1) from ImageNet"),
+        (EvaluateRecipe(dataset="six", model="untrained"), "Pairs of six by untrained ResNet18"),
+        (EvaluateRecipe(dataset="six", model="pixels-whitened"), "Pairs of six by PCA-whitened pixels"),
         (EmbedRecipe(dataset="six", model="one"), "Map of six by SimCLR · ResNet18 on lfw"),
         (PrepareRecipe(name="more", parent="six", source="synthetic"), "Add photos to six, as more"),
     ],

@@ -34,8 +34,14 @@ def roc_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) ->
         hoverinfo="skip",
     )  # fmt: skip
     layout_above_legend(figure, height=360, hovermode="closest")
+    figure.update_layout(margin_r=16)
     figure.update_xaxes(
-        title="two people taken for one, %", type="log", range=[-1, 2.02], tickvals=[0.1, 1, 10, 100], showgrid=False
+        title="two people taken for one, %",
+        type="log",
+        range=[-1, 2.02],
+        tickvals=[0.1, 1, 10, 100],
+        showgrid=False,
+        ticklabeloverflow="allow",  # else a phone has no 100
     )
     figure.update_yaxes(title="one person recognised as one, %", range=[0, 101])
     return figure

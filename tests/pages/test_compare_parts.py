@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facessl import studying
+from facessl import figures, studying
 from facessl.significance import mcnemar
 from pages._shared.compare import board, cells, charts, judged, names, report
 from pages._shared.compare.cost import cost_of
@@ -205,6 +205,14 @@ def test_columns_of_a_kind_are_known_by_their_names_and_numbers() -> None:
     assert report._is_fine([0.05, None, 0.1534, 1]) and not report._is_fine([1.5, "censored"])
     assert not report._is_fine([1, 2]) and not report._is_fine([0.5, 30.0])
     assert cells._text(1 / 3) == "0.333"
+
+
+def test_a_chart_that_is_saved_has_a_font_that_its_picture_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's web font stays behind; what was measured with it is cut in the wider one that stands in for it."""
+    drawn: list[Any] = []
+    monkeypatch.setattr(charts.st, "plotly_chart", lambda figure, **_: drawn.append(figure))
+    charts.chart(figures.roc_curves({"one": ([0.0, 1.0], [0.0, 1.0])}), key="k", name="roc")
+    assert drawn[0].layout.font.family.startswith("Arial") and drawn[0].layout.legend.font.family is None
 
 
 def test_a_saved_picture_is_called_by_whole_words() -> None:

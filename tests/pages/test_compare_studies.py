@@ -16,6 +16,7 @@ from facessl.studio import Studio
 from facessl.studying import Step
 from pages._shared.compare.cells import spread_out
 from pages._shared.compare.report import has_sentences
+from pages._shared.compare.studies import name_of
 from tests.pages.made import APP, finetuned, open_page, tiny_set, words
 
 SHARE = {"share": 0.8, "low": 0.7, "high": 0.9, "photos": 6, "split": "test", "how": "fine-tuned"}
@@ -73,6 +74,7 @@ def test_columns_of_text_are_as_wide_as_their_text_also_where_there_are_ten(empt
     app = linked(study(empty_workspace, "finished", report))
     shown = json.loads(app.dataframe[0].proto.columns)
     assert all(shown[name]["width"] >= 7 * len(cell) + 16 for name in columns)  # 7 pixels a letter, 16 around it
+    assert shown["model"]["width"] <= 280  # a phone shows a figure beside it
 
 
 def test_names_that_are_sentences_wrap_so_that_a_phone_shows_an_accuracy_beside() -> None:
@@ -143,6 +145,13 @@ def test_a_report_that_is_not_there_is_said_to_be_lost_only_where_there_was_one(
     app = linked(study(empty_workspace, state, error="No photo is left."))
     assert "begins with the first step" not in words(app)
     assert [said in warning.value for warning in app.warning] == ([True] if said else [])
+
+
+def test_a_select_shows_what_tells_two_studies_apart(empty_workspace: Path) -> None:
+    run = study(empty_workspace, "finished")
+    run.describe(title="S2: pseudo-labels from pixel clusters, and whether they save half the epochs on lfw")
+    called = name_of(run)
+    assert called.startswith("S2: pseudo-labels from pixel …") and called.endswith(run.id[-4:]) and len(called) < 64
 
 
 def test_a_study_that_is_gone_is_said_to_be(empty_workspace: Path) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _FORMAT = "compare-picture-format"
 _SCALE = 3  # a PNG has so many pixels for each of the screen: it is to be printed
+# A picture does not bring the page's web font: measured by that, names are cut in it.
+_FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 
 
 def picture_format(*, key: str) -> None:
@@ -45,7 +47,7 @@ def chart(figure: "Figure", *, key: str, name: str, least: int = 0) -> None:
 def _draw(figure: "Figure", *, key: str, name: str) -> None:
     chosen = str(st.session_state.get(_FORMAT, "PNG")).lower()
     # The page's own colour behind it: light letters on nothing could not be read in a document.
-    figure.update_layout(paper_bgcolor=_page_colour(), margin_t=44)
+    figure.update_layout(paper_bgcolor=_page_colour(), margin_t=44, font_family=_FONT)
     st.plotly_chart(
         figure, key=f"{key}-{chosen}",
         config={

@@ -13,6 +13,7 @@ from pages._shared.words import plain
 _INTERVAL_WIDTH = 128  # pixels
 _NAME_WIDTH, _NAME_LETTERS = 250, 40  # pixels of a phone's 356; of what is no sentence
 _LETTER, _PADDING = 8, 18  # pixels; Streamlit squeezes many columns of text until none can be read
+_FIRST_WIDTH = 280  # of names that do not wrap: a phone shows a figure beside them
 _LEAST_LETTERS = 10  # fewer fit anyway
 
 
@@ -58,7 +59,9 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
         placeholder="–", row_height=row_height([str(name) for name in columns[first]], _NAME_WIDTH) if wraps else None,
         column_config={
             **{
-                column: st.column_config.TextColumn(width=_LETTER * letters + _PADDING)
+                column: st.column_config.TextColumn(
+                    width=min(_LETTER * letters + _PADDING, _FIRST_WIDTH if column == first else 400)
+                )
                 for column, values in columns.items() if _LEAST_LETTERS < (letters := _letters(values)) <= _NAME_LETTERS
             },
             **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if wraps else {}),

@@ -43,8 +43,9 @@ def pick_runs(runs: Sequence[Run], named: dict[str, str]) -> list[Run]:
     asked = st.query_params.get_all("run")
     gone = [run_id for run_id in asked if run_id not in by_id]
     if gone and not picked:  # later the link is the page's own, of another set, or with runs that were left out
-        st.info(f"The link asks for {plain(', '.join(gone))}, which is no finished run of this set; "
-                "it is left out here.", icon=":material/info:")  # fmt: skip
+        no_run, left_out = ("which is no finished run", "it is") if len(gone) == 1 else ("no finished runs", "they are")
+        said = f"The link asks for {plain(', '.join(gone))}, {no_run} of this set; {left_out} left out here."
+        st.info(said, icon=":material/info:")
     # Said at each drawing: a browser that missed it once would show, and send, an empty choice.
     value = _here(by_id, st.session_state.get(key), asked or None, picked.get(about))
     st.session_state[key] = best_first(runs)[:_AT_FIRST] if value is None else value

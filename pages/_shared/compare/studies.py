@@ -1,5 +1,6 @@
 """Studies, several runs for one answer: start one, watch it, stop it, go on with it, and read what came out."""
 
+import textwrap
 from typing import Any
 
 import streamlit as st
@@ -17,6 +18,7 @@ from pages._shared.widgets import choose, chosen, run_name, shown_errors
 from pages._shared.words import count, plain
 
 _KEY = "compare-study"
+_TITLE = 40  # letters of a study's title in the select
 _DEFAULT = StudyRecipe.model_fields["preset"].default  # as by command; it can be asked of real photos too
 _FIRST = 6  # settings of a study that do not fold away: it names first what matters
 _KINDS = {  # of steps: one, several
@@ -58,10 +60,15 @@ def pick_study(done: list[Run]) -> Run:
         value = wanted if wanted in by_id else done[0].id
     st.session_state[_KEY] = value  # at each drawing, see widgets
     run_id: str = st.selectbox(
-        "Study", list(by_id), key=_KEY, format_func=lambda run_id: run_name(by_id[run_id]), width=560
+        "Study", list(by_id), key=_KEY, format_func=lambda run_id: name_of(by_id[run_id]), width=560
     )
     choose("study", run_id)
     return by_id[run_id]
+
+
+def name_of(run: Run) -> str:
+    """Return what a select calls a study: its title cut short, for what tells two of a title apart stands behind it."""
+    return run_name(run).replace(run.title, textwrap.shorten(run.title, _TITLE, placeholder=" …"), 1)
 
 
 def what_came_out(run: Run) -> None:
