@@ -9,6 +9,8 @@ from facessl.studies._lines import Curves, Line
 from facessl.studies._seeds import Estimate, estimate
 from facessl.studying import Chart, Done, Report, Table
 
+Tops = Mapping[str, Mapping[float, Estimate | None]]  # by name and share of the labels in per cent
+
 
 def report(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> Report:
     """Return what the finished fine-tunings say.
@@ -27,11 +29,7 @@ def report(reached: Curves, *, same: Sequence[float], pretrained_once: bool) -> 
     # A network is compared with the plain methods of its own seeds: half-way, others have been done for more of them.
     beside = _crossings.beside_plain(there, tops, _plain_curves(_leading(there, tops)))
     sentences = [*_crossings.named(there, list(reached)), *beside]
-    chart = Chart(
-        "Accuracy by share of labels", "lines", x_title="share of the train labels, %", y_title="right on test, %",
-        lines=[_drawn(line.name, curve) for line, curve in tops.items()]
-        + [_drawn(name, curve) | {"quiet": True} for name, curve in plain.items()],
-    )  # fmt: skip
+    chart = _chart({line.name: curve for line, curve in tops.items()}, plain)
     # The accuracy right after the name: a phone shows three columns.
     columns = ["model", "top-1", "labels, %", "top-3", "top-5", "macro-F1", "named photos", "seeds"]
     rows = [*_network_rows(there), *_plain_rows(there)]
@@ -147,6 +145,22 @@ def _named_photos(runs: Mapping[int, Done]) -> int:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def _chart(networks: Tops, plain: Tops) -> Chart:
+    """Return the curves, plain methods behind; where one share is done, which is no curve, bars, the best first."""
+    shares = sorted({share for curve in [*networks.values(), *plain.values()] for share in curve})
+    title, axis = "Accuracy by share of labels", "right on test, %"
+    if len(shares) > 1:
+        drawn = [_drawn(name, curve) for name, curve in networks.items()]
+        drawn += [_drawn(name, curve) | {"quiet": True} for name, curve in plain.items()]
+        return Chart(title, "lines", x_title="share of the train labels, %", y_title=axis, lines=drawn)
+    points = [_drawn(name, curve) for name, curve in {**networks, **plain}.items()]
+    points = sorted((point for point in points if point["y"]), key=lambda point: -point["y"][0])
+    bars = {"x": [point["name"] for point in points], **{e: [p[e][0] for p in points] for e in ("y", "low", "high")}}
+    return Chart(
+        f"Accuracy with {shares[0]:g} % of the labels", "bars", y_title=axis, lines=[{"name": "top-1", **bars}]
+    )
 
 
 def _drawn(name: str, curve: Mapping[float, Estimate | None]) -> dict[str, Any]:

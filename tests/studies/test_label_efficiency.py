@@ -1,5 +1,6 @@
 """Label efficiency: which runs it takes, what its intervals are, and where curves cross."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from facessl import answers, config, files, recipes, registry, runs
+from facessl import answers, config, figures, files, recipes, registry, runs
 from facessl.dataset import open_dataset
 from facessl.errors import DatasetError, RecipeError
 from facessl.metrics import wilson_interval
@@ -282,8 +283,18 @@ def test_the_best_network_is_compared_with_the_plain_methods_of_its_own_seeds() 
 
 
 def test_the_plain_methods_are_drawn_behind_the_starts() -> None:
-    (chart,) = report({NOTHING: {10: {0: tuned(0.5)}}}, same=[], pretrained_once=True).charts
+    (chart,) = report({NOTHING: {5: {0: tuned(0.4)}, 10: {0: tuned(0.5)}}}, same=[], pretrained_once=True).charts
     assert {line["name"]: line.get("quiet", False) for line in chart.lines} == {NOTHING.name: False, "majority": True}
+
+
+def test_one_share_is_no_curve_but_bars_the_best_first() -> None:
+    reached = {NOTHING: {10: {0: tuned(0.05)}}, SIMCLR: {10: {0: tuned(0.5)}}}
+    (chart,) = report(reached, same=[], pretrained_once=True).charts
+    assert (chart.kind, chart.title) == ("bars", "Accuracy with 10 % of the labels")
+    (line,) = chart.lines
+    assert line["x"] == [SIMCLR.name, "majority", NOTHING.name] and line["y"] == [50, 10, 5]
+    assert line["low"][1] < 10 < line["high"][1]
+    assert len(figures.report_chart(asdict(chart)).data[0].y) == 3
 
 
 def test_a_plain_method_that_is_ahead_is_said_to_be() -> None:
