@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from facessl.studies import _plain
 from facessl.studies import _published as published
 from facessl.studies import _why as why
 from facessl.studies._cells import accuracy, curve, finished, percent, reached, said, who_wins
@@ -11,7 +12,8 @@ from facessl.studying import Done
 
 def sentences(done: Mapping[str, Done], left_out: Mapping[str, str]) -> list[str]:
     """Return the answer in words: does transfer beat SimCLR, why 20 %, what of their loss."""
-    return [*_survives(done, left_out), *why.sentence(done), *_as_published(done), *_loss(done)]
+    beside = _plain.beside({name: {0: done[key]} for key, name in OURS.items() if key in done})
+    return [*_survives(done, left_out), *why.sentence(done), *beside, *_as_published(done), *_loss(done)]
 
 
 def _survives(done: Mapping[str, Done], left_out: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from facessl.studies import _plain
 from facessl.studies._cells import FINE_TUNED, FROZEN, Row, accuracy, curve, percent, said
 from facessl.studies._epochs import Race, Ratio, over_seeds, race
-from facessl.studies._seeds import beats_plain, estimate, told_apart
+from facessl.studies._seeds import estimate, told_apart
 from facessl.studying import Chart, Done, Table
 
 _WAYS = {"pretrained": "TinyVGG, pseudo-labels first", "nothing": "TinyVGG from nothing"}
@@ -162,7 +162,8 @@ def sentences(pretext_epochs: int, done: Mapping[str, Done]) -> list[str]:
     """Return the answer in words: half the epochs or not, similar accuracy or not, transfer, people or light."""
     found = races(done)
     claim = _claim(over_seeds(list(found.values()))) + _with_pretext(pretext_epochs, found) if found else []
-    return [*claim, *_similar(done), *_beside_plain(done), *_transfer(done), *_light(done)]
+    beside = _plain.beside({name: _by_seed(done, way) for way, name in (_WAYS | _TRANSFER).items()})
+    return [*claim, *_similar(done), *beside, *_transfer(done), *_light(done)]
 
 
 _ENOUGH = 5  # seeds
@@ -216,24 +217,6 @@ def _similar(done: Mapping[str, Done]) -> list[str]:
     verdict = told_apart(ways["pretrained"], ways["nothing"])
     return [f"“Similar accuracy”: {said(first)} with pseudo-labels first, {said(second)} from nothing, of "
             f"{first['photos']:,} test photos: the first is {verdict}."]  # fmt: skip
-
-
-def _beside_plain(done: Mapping[str, Done]) -> list[str]:
-    """Return how the best network compares with the best plain method, on the mean of that network's seeds."""
-    names = _WAYS | _TRANSFER
-    reached = {name: (_cell(runs)["share"], runs) for way, name in names.items() if (runs := _by_seed(done, way))}
-    if not reached:
-        return []
-    network, (share, runs) = max(reached.items(), key=lambda one: one[1][0])
-    plain = {name: top.mean for name, top in _plain.tops(runs).items()}
-    method = max(plain, key=plain.__getitem__)
-    ahead = -1 if plain[method] > share else 1
-    chance = {ahead: ", and not by chance", None: ""}.get(beats_plain(runs, method), ", which can be chance")
-    if ahead < 0:
-        return [f"No network here is better than {method}, which learns no features: {percent(plain[method])} of the "
-                f"same photos, {percent(share)} with {network}{chance}."]  # fmt: skip
-    return [f"The best network, {network}, names {percent(share)} right, the best plain method, {method}, "
-            f"{percent(plain[method])}{chance}."]  # fmt: skip
 
 
 def _transfer(done: Mapping[str, Done]) -> list[str]:

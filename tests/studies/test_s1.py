@@ -279,6 +279,12 @@ def test_the_report_holds_three_columns_a_panel_and_what_is_missing(
     assert [row[_why._FIRST]["share"] for row in model2] == [first["train_top1"], before["train_top1"]]
     assert [row[_why._LAST]["share"] for row in model2] == [first["top1"], before["top1"]]
     assert any("not known here without" in table.note for table in report.tables)
+    rows = tables["Done right, on test"].rows
+    ours = max(row["top-1"]["share"] for row in rows if row["model"] in _s1_report.OURS.values())
+    plain = max(row["top-1"]["share"] for row in rows if row["model"] not in _s1_report.OURS.values())
+    (beside,) = (said for said in report.sentences if "plain method" in said or "learns no features" in said)
+    assert f"{100 * ours:.1f} %" in beside and f"{100 * plain:.1f} %" in beside
+    assert beside.startswith("No network") == (plain > ours)
     why_20 = next(said for said in report.sentences if said.startswith("Why 20 %"))
     assert why_20.count(" – ") == 3  # each share with its interval
     on_test = tables["Done right, on test"].rows
