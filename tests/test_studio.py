@@ -38,7 +38,9 @@ def test_dependants_are_children_and_their_children(studio: Studio, family: dict
 
 def test_a_finished_study_builds_on_the_runs_that_it_reports_on(studio: Studio, family: dict[str, Run]) -> None:
     study = runs.create(studio.workspace, "study", StudyRecipe(), title="study")
-    write_json(study.path / "report.json", {"runs": {"one": family["tuned"].id, "other": family["stranger"].id}})
+    made = {"one": family["tuned"].id, "other": family["stranger"].id}
+    report = {"sentences": [], "tables": [], "charts": [], "missing": [], "runs": made}
+    write_json(study.path / "report.json", report)
     assert studio.dependants(family["stranger"].id) == []  # it is not finished, and would make that run anew
     study.update(state="finished")
     assert [run.title for run in studio.dependants(family["stranger"].id)] == ["study"]
