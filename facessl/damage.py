@@ -6,13 +6,15 @@ Who reads them reads them here, so that nobody downstream has to ask whether an 
 import contextlib
 import json
 import sys
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from facessl import registry
+from facessl import files, registry
 from facessl.config import RECIPES, FinetuneRecipe
+from facessl.errors import DamagedError
 
 _NUMBERS = (int, float)
 
@@ -31,6 +33,23 @@ class _Settings(BaseModel):
     created: str
     resolved: dict[str, Any] = {}
     changes: list[dict[str, Any]] = []
+
+
+def settings(path: Path) -> dict[str, Any] | None:
+    """Return what stands in a run's ``config.json``, see ``whole_settings``; it is kept, so not to be changed.
+
+    A page of some hundred runs asks each of them a dozen times.
+    """
+    file = path.stat()
+    return _settings(path, (file.st_ino, file.st_ctime_ns, file.st_size))
+
+
+@lru_cache(maxsize=4096)
+def _settings(path: Path, file: tuple[int, int, int]) -> dict[str, Any] | None:
+    try:
+        return whole_settings(files.read_json(path))
+    except DamagedError:
+        return None
 
 
 def whole_settings(content: dict[str, Any]) -> dict[str, Any] | None:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +34,6 @@ _LOST: dict[str, Any] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=4096)  # a page of some hundred runs asks each of them a dozen times
-def _settings(path: Path, file: tuple[int, int, int]) -> dict[str, Any]:
-    """Return what stands in a ``config.json`` while it is this very ``file``; nobody changes it in place."""
-    try:
-        return damage.whole_settings(files.read_json(path)) or _LOST
-    except DamagedError:
-        return _LOST
-
-
 @dataclass(frozen=True)
 class Run:
     """A run's folder. Cheap to make; nothing is read until asked."""
@@ -57,9 +47,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Return kind, recipe, title (the one given last), after, created; resolved and changes where there are."""
-        path = self.path / "config.json"
-        file = path.stat()
-        content = _settings(path, (file.st_ino, file.st_ctime_ns, file.st_size))
+        content = damage.settings(self.path / "config.json") or _LOST
         title = str(self._about().get("title") or content["title"])
         return content | {"title": title, "recipe": dict(content["recipe"])}
 
