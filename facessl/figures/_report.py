@@ -19,7 +19,7 @@ _PALE, _DEEP = (
 )  # of a heat map's cells, the same in light and dark, so that numbers are read on both
 _WHITE_FROM = 0.72  # so deep that white letters read better than dark ones
 _GROUP, _UNDER_NAME = 0.4, 0.04  # of a group of bars one unit high: how much the bars take, and where they begin
-_GROUP_PIXELS, _ABOVE, _NO_LEGEND = 84, 28, 70  # two lines of a name fit above the bars
+_LINE, _BETWEEN, _ABOVE, _NO_LEGEND = 20, 10, 28, 70  # pixels: a line of a name, and what parts it from other bars
 _LETTERS = 46  # of a name on one line
 _QUIET = ("dash", "dot", "dashdot", "longdash")
 
@@ -130,7 +130,10 @@ def _bars(chart: Mapping[str, Any]) -> "Figure":
         )  # fmt: skip
     _finish(figure, chart, hovermode="closest", barmode="overlay")
     legend = figure.layout.margin.b or _NO_LEGEND
-    figure.update_layout(height=_GROUP_PIXELS * len(names) + _ABOVE + legend, annotations=[
+    most = max((_wrapped(str(name)).count("<br>") + 1 for name in names), default=1)
+    # The names stand in what the bars leave; for two lines also where all have one, so that charts are of one scale.
+    group = (_LINE * max(2, most) + _BETWEEN) / (1 - _GROUP)
+    figure.update_layout(height=group * len(names) + _ABOVE + legend, annotations=[
         {"x": 0, "xref": "paper", "xanchor": "left", "y": place + _UNDER_NAME, "yanchor": "bottom", "showarrow": False,
          "align": "left", "text": _wrapped(str(name))}
         for place, name in enumerate(names)
@@ -150,7 +153,7 @@ def _bars(chart: Mapping[str, Any]) -> "Figure":
 
 
 def _wrapped(name: str) -> str:
-    """Return a name on one or two lines, as wide as a phone shows."""
+    """Return a name on lines as wide as a phone shows."""
     return "<br>".join(escape(part, quote=False) for part in textwrap.wrap(name, _LETTERS))
 
 

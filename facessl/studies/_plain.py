@@ -45,11 +45,11 @@ def beside(networks: Mapping[str, Mapping[int, Done]]) -> list[str]:
     chance = {ahead: ", and not by chance", None: ""}.get(verdict, ", which can be chance")
     if ahead < 0:
         return [
-            f"No network here is better than {method}, which learns no features: {percent(plain[method])} of the same "
-            f"photos, {percent(reached[network])} with {network}{chance}."
+            f"No network here is better than “{method}”, which learns no features: {percent(plain[method])} of the "
+            f"same photos, {percent(reached[network])} with “{network}”{chance}."
         ]
     return [
-        f"The best network, {network}, names {percent(reached[network])} right, the best plain method, {method}, "
+        f"The best network, “{network}”, names {percent(reached[network])} right, the best plain method, “{method}”, "
         f"{percent(plain[method])}{chance}."
     ]
 

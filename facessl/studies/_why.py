@@ -84,7 +84,7 @@ def _matched(done: Done) -> Row:
 
 
 def _right(done: Done) -> Row:
-    words = "all of it, and whitened embeddings: done right; no axis is read, for the head is only there to train"
+    words = "all of it, and whitened embeddings: done right; its head only trains, no axis is read"
     macro_f1 = done.result["metrics"]["macro_f1"]
     return {"what is done otherwise": words, _ARGMAX: "not asked", _LINEAR: reached(done),
             f"macro-F1, {_LINEAR}": macro_f1}  # fmt: skip

@@ -202,6 +202,7 @@ def test_csv_of_a_report_holds_a_figure_and_its_interval_as_numbers() -> None:
 
 def test_columns_of_a_kind_are_known_by_their_names_and_numbers() -> None:
     assert cells.is_share("its macro-F1") and cells.is_share("chance, knowing nothing") and not cells.is_share("epoch")
+    assert not cells.is_share("NMI by chance")
     assert report._is_fine([0.05, None, 0.1534, 1]) and not report._is_fine([1.5, "censored"])
     assert not report._is_fine([1, 2]) and not report._is_fine([0.5, 30.0])
     assert cells._text(1 / 3) == "0.333"

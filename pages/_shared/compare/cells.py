@@ -9,7 +9,7 @@ from pages._shared.words import OF_ONE, percent
 
 _SAID = {"how": "", "split": "on ", "photos": ""}  # what is said of an accuracy besides its interval
 INTERVAL = " · 95 % interval"  # behind the name of the column whose interval it is
-_SHARES = ("macro-F1", "chance")  # a column that begins or ends so holds shares, 0-1
+_SHARES = ("macro-F1", "chance")  # a column that begins so holds shares, 0-1, and one that ends in the first
 _FEW = 3  # kinds of rows, whose ways of measuring a caption can tell one after the other
 
 
@@ -63,7 +63,7 @@ def _together(columns: Sequence[str]) -> str:
 
 
 def is_share(column: str) -> bool:
-    return column.startswith(_SHARES) or column.endswith(_SHARES)
+    return column.startswith(_SHARES) or column.endswith(_SHARES[0])  # "NMI by chance" is none
 
 
 def _by_kind(kinds: Sequence[Any], ways: Sequence[str]) -> str:

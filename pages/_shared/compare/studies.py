@@ -18,7 +18,7 @@ from pages._shared.widgets import choose, chosen, run_name, shown_errors
 from pages._shared.words import count, plain
 
 _KEY = "compare-study"
-_TITLE = 40  # letters of a study's title in the select
+_TITLE = 22  # letters of a study's title in the select: all else fits a phone beside it
 _DEFAULT = StudyRecipe.model_fields["preset"].default  # as by command; it can be asked of real photos too
 _FIRST = 6  # settings of a study that do not fold away: it names first what matters
 _KINDS = {  # of steps: one, several
