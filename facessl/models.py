@@ -27,6 +27,7 @@ class Model:
     seed: int = 0
     device: str = "auto"
     mirror: bool = True  # of PCA-whitened pixels: their mirror image counts too; a network brings its own
+    stem: str = "auto"  # of an untrained ResNet18: its first layers
 
 
 def embed(
@@ -65,7 +66,8 @@ def encoder(model: Model, workspace: Path) -> Encoder:
     """Return the network of a model that has one; ModelError where its weights are missing or do not fit."""
     if model.name not in _WITHOUT_LEARNING:
         return Encoder.from_run(workspace / "runs" / model.name, model.device)
-    options = registry.backbone_options(model.backbone, {}, model.image_size, imagenet=model.name == "imagenet")
+    given = {"stem": model.stem} if model.name == "untrained" and model.stem != "auto" else {}
+    options = registry.backbone_options(model.backbone, given, model.image_size, imagenet=model.name == "imagenet")
     grid = default("grid")
     if model.name == "untrained":
         return Encoder.untrained(model.backbone, options, model.image_size, model.seed, model.device, grid)

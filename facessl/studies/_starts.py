@@ -29,6 +29,7 @@ class Start:
 
 
 ALL = "all"  # each method that learns without names
+Stem = Literal["auto", "imagenet", "medium", "small"]  # first layers of a ResNet18 that no run brings
 
 
 def words(text: str) -> list[str]:
@@ -44,6 +45,17 @@ def read(text: str, backbone: str, workspace: Path, *, nameless: bool = True) ->
         RecipeError: A word is no start, or a start has learnt from names: with few labels that would be all of them.
     """
     return [_start(word, backbone, workspace, nameless=nameless) for word in words(text)]
+
+
+def check_stem(backbone: str, stem: Stem) -> None:
+    """Raise RecipeError where a backbone has no stems to choose from; only ResNet18 has."""
+    if stem != "auto" and "stem" not in registry.load("backbones", backbone).Options.model_fields:
+        raise RecipeError(f"{backbone} has no stems to choose from; leave the stem at auto.")
+
+
+def network(backbone: str, stem: Stem, image_size: int) -> dict[str, Any]:
+    """Return the settings of a network that no run brings."""
+    return {"backbone": backbone, **({} if stem == "auto" else {"stem": stem}), "image_size": image_size}
 
 
 def _start(word: str, backbone: str, workspace: Path, *, nameless: bool) -> Start:

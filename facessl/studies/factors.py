@@ -56,6 +56,11 @@ class Options(BaseModel):
         "methods, which pre-train here, runs, imagenet.",
     )
     backbone: str = Field("resnet18", description="The network; an existing run brings its own.")
+    stem: _starts.Stem = Field(
+        "auto",
+        description="First layers of ResNet18; auto: medium for pictures of less than 96 pixels. ImageNet's and an "
+        "existing run's bring their own.",
+    )
     image_size: int = Field(64, ge=32, le=512, description="Side of a face in pixels; an existing run brings its own.")
     epochs: int = Field(20, ge=1, le=10_000, description="Epochs of the methods that pre-train here.")
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step.")
@@ -69,7 +74,7 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
 
     Raises:
         DatasetError: Nobody recorded the factors of these faces, or there is nobody to tell apart.
-        RecipeError: A model is none.
+        RecipeError: A model is none; or the backbone has no such stem.
     """
     if dataset.info["recipe"]["source"] != "synthetic":
         raise DatasetError(
@@ -77,9 +82,12 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
             "generated faces (source synthetic) and ask there."
         )
     dataset.check_people()
+    _starts.check_stem(options.backbone, options.stem)
     starts = _asked(options, workspace)
-    network = {"backbone": options.backbone, "image_size": options.image_size, "batch_size": options.batch_size}
-    machine = {"device": options.device, "threads": options.threads, "seed": options.seed}
+    network = _starts.network(options.backbone, options.stem, options.image_size)
+    machine = {
+        "batch_size": options.batch_size, "device": options.device, "threads": options.threads, "seed": options.seed,
+    }  # fmt: skip
     made = [
         Step(f"pretrain {start.word}", "pretrain", {
             **network, **machine, "method": start.word, "epochs": options.epochs,
@@ -144,7 +152,9 @@ def _vectors(
     """
     from facessl import models, whitening
 
-    model = models.Model(name, options.backbone, options.image_size, options.seed, options.device, mirror=False)
+    model = models.Model(
+        name, options.backbone, options.image_size, options.seed, options.device, mirror=False, stem=options.stem
+    )
     faces, known = dataset.faces[rows], dataset.rows("unlabelled", "train")
     if name in ("pixels", "pixels-whitened"):
         return models.embed(model, faces, workspace, fitted_on=lambda: dataset.faces[known], progress=lambda _: check())

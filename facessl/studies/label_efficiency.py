@@ -8,9 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from facessl import registry
 from facessl.dataset import FaceDataset
-from facessl.errors import RecipeError
 from facessl.recipes import MAX_SEED, Device
 from facessl.studies import _labels, _starts
 from facessl.studies._lines import Line
@@ -47,7 +45,7 @@ class Options(BaseModel):
         description="Pre-train anew for every seed: the intervals then cover that too, at so many times the cost.",
     )
     backbone: str = Field("resnet18", description="The network; an existing run brings its own.")
-    stem: Literal["auto", "imagenet", "medium", "small"] = Field(
+    stem: _starts.Stem = Field(
         "auto",
         description="First layers of ResNet18; auto: medium for pictures of less than 96 pixels. ImageNet's and an "
         "existing run's bring their own.",
@@ -100,10 +98,9 @@ def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]
         RecipeError: A start is none, or has seen the names; or the backbone has no such stem.
     """
     dataset.check_classifiable()
-    if options.stem != "auto" and "stem" not in registry.load("backbones", options.backbone).Options.model_fields:
-        raise RecipeError(f"{options.backbone} has no stems to choose from; leave the stem at auto.")
+    _starts.check_stem(options.backbone, options.stem)
     starts = _starts.read(options.starts, options.backbone, workspace)
-    network = _network(options)
+    network = _starts.network(options.backbone, options.stem, options.image_size)
     machine = {"batch_size": options.batch_size, "device": options.device, "threads": options.threads}
     found = [
         Step(_pretraining(start, seed, options), "pretrain", {
@@ -163,12 +160,6 @@ def _lines(starts: list[Start], options: Options) -> list[Line]:
     return [line for line in lines if not (twice and line.start.kind == "untrained" and line.mode == "frozen")]
 
 
-def _network(options: Options, *, borrowed: bool = False) -> dict[str, object]:
-    """Return the settings of a network that no run brings; only ResNet18 has stems to choose from."""
-    stem = {} if options.stem == "auto" or borrowed else {"stem": options.stem}
-    return {"backbone": options.backbone, **stem, "image_size": options.image_size}
-
-
 def _pretraining(start: Start, seed: int, options: Options) -> str:
     return f"pretrain {start.word}, seed {seed if options.pretrain_each else options.seed}"
 
@@ -196,6 +187,7 @@ def _fine_tuning(line: Line, share: float, seed: int, options: Options, more: di
     if kind == "untrained" and line.mode == "finetune":
         settings["head"] = "embedding"
     if kind != "run":  # which brings its own
-        settings |= _network(options, borrowed=kind == "imagenet")
+        stem: _starts.Stem = "auto" if kind == "imagenet" else options.stem  # whose weights bring their own
+        settings |= _starts.network(options.backbone, stem, options.image_size)
     missing, weights = line.start.missing, line.start.weights(options.backbone)
     return Step(_key(line, share, seed), "finetune", settings, missing, weights)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from facessl.studies import _s1_report as report
 from facessl.studies import _s1_sentences as words
 from facessl.studies import _why as why
 from facessl.studies._split import POOLED, check_split, pooled_split
+from facessl.studies._starts import Stem
 from facessl.studying import Done, Report, Step
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Options(BaseModel):
         20, ge=1, le=10_000, description="Epochs of SimCLR done right: it learns more slowly than with names."
     )
     batch_size: int = Field(64, ge=2, le=8192, description="Faces a step of what is done right; S1 took 64.")
-    stem: Literal["auto", "imagenet", "medium", "small"] = Field(
+    stem: Stem = Field(
         "auto", description="First layers of ResNet18 done right; auto: medium for pictures of less than 96 pixels."
     )
     rerun: bool = Field(

@@ -121,6 +121,25 @@ def test_what_is_asked_anyway_may_be_named_and_an_unknown_word_is_answered_witho
     assert "python -m" not in str(refused.value)
 
 
+def test_a_stem_is_that_of_every_network_that_brings_none(prepared_home: Path) -> None:
+    """The untrained network is the methods' own before they learn; another stem reads the same faces otherwise."""
+    dataset = open_dataset(prepared_home, "demo")
+    options = factors.Options(models="simclr", stem="imagenet", image_size=32)
+    steps = factors.steps(dataset, options, prepared_home)
+    assert [step.settings.get("stem") for step in steps if step.kind == "pretrain"] == ["imagenet"]
+    rows = dataset.rows("test")[:4]
+    by_stem = {
+        stem: factors._vectors(
+            "untrained", dataset, rows, options.model_copy(update={"stem": stem}), prepared_home, fine
+        )
+        for stem in ("auto", "medium", "imagenet")
+    }
+    assert np.array_equal(by_stem["auto"], by_stem["medium"])
+    assert not np.allclose(by_stem["auto"], by_stem["imagenet"], atol=1e-3)
+    with pytest.raises(RecipeError, match="tinyvgg has no stems"):
+        factors.steps(dataset, options.model_copy(update={"backbone": "tinyvgg"}), prepared_home)
+
+
 @pytest.mark.parametrize(
     "options, because",
     [({"models": "", "backbone": "foo"}, "no backbone called 'foo'"), ({"device": "cuda:7"}, "no cuda")],
