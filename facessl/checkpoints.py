@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from safetensors import SafetensorError
 from safetensors import torch as safetensors_torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from facessl import files
-from facessl.errors import DamagedError, ModelError
+from facessl import damage, files
+from facessl.errors import ModelError
 
 
 def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
@@ -42,13 +41,8 @@ def load_model(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         ModelError: There is no model, or its file was damaged.
     """
-    try:
-        card = files.read_json(folder / "model.json")
-        return load_file(folder / "model.safetensors"), card
-    except FileNotFoundError:
-        raise ModelError(f"{folder.name} has no trained model; pre-train or fine-tune one first.") from None
-    except (SafetensorError, ValueError, DamagedError) as error:
-        raise ModelError(f"The model file of {folder.name} is damaged ({error}); train it again.") from error
+    card = damage.card(folder)
+    return load_file(folder / "model.safetensors"), card
 
 
 def backbone_weights(folder: Path, backbone: str) -> dict[str, Tensor]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
 
 from facessl import files, registry
 from facessl.config import RECIPES, FinetuneRecipe
-from facessl.errors import DamagedError
+from facessl.errors import DamagedError, ModelError
 
 _NUMBERS = (int, float)
 
@@ -119,3 +120,28 @@ def _is_row(row: Any) -> bool:
 def _is_figure(value: Any) -> bool:
     # No comparison is true of nan, and json reads whole numbers that no float can hold.
     return value is None or (isinstance(value, _NUMBERS) and abs(value) <= sys.float_info.max)
+
+
+def card(folder: Path) -> dict[str, Any]:
+    """Return the card of the model that a run left; of its weights nothing but the head is read.
+
+    Raises:
+        ModelError: There is no model, or its files are not what was written.
+    """
+    try:
+        found = files.read_json(folder / "model.json")
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder.name} has no trained model; choose a finished pre-training or fine-tuning."
+        ) from None
+    except DamagedError as error:
+        raise _spoilt(folder) from error
+    try:
+        with safe_open(folder / "model.safetensors", framework="numpy"):  # fails where the file is shorter than it says
+            return dict(found)
+    except (OSError, SafetensorError) as error:
+        raise _spoilt(folder) from error
+
+
+def _spoilt(folder: Path) -> ModelError:
+    return ModelError(f"The model of {folder.name} is damaged; train it again, or bring its files from a copy.")

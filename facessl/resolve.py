@@ -8,6 +8,7 @@ from typing import Any
 
 from facessl import (
     config,
+    damage,
     dataset,
     devices,
     distributed,
@@ -30,7 +31,7 @@ from facessl.config import (
     StudyRecipe,
     TrainRecipe,
 )
-from facessl.errors import DatasetError, RecipeError, RunError
+from facessl.errors import DatasetError, RecipeError
 from facessl.recipes import Recipe
 
 _NO_RUN = ("scratch", "imagenet", "pixels", "pixels-whitened", "untrained")
@@ -137,8 +138,8 @@ def faces_to_learn_from(recipe: PretrainRecipe, workspace: Path) -> int:
 def _check_start(recipe: EmbedRecipe | EvaluateRecipe | TrainRecipe, start: str, workspace: Path) -> None:
     if start == "imagenet" and registry.load("backbones", recipe.backbone).IMAGENET_FILE is None:
         raise RecipeError(f"There are no ImageNet weights of {recipe.backbone}; choose another backbone or beginning.")
-    if start not in _NO_RUN and not (runs.find(workspace, start).path / "model.json").exists():
-        raise RunError(f"{start} has no trained model; choose a finished pre-training or fine-tuning.")
+    if start not in _NO_RUN:
+        damage.card(runs.find(workspace, start).path)
 
 
 def _check_device(recipe: Any) -> None:

@@ -9,12 +9,12 @@ import cv2
 import pandas as pd
 import pytest
 
-from facessl import config, files, recipes, resolve, runs
+from facessl import config, recipes, resolve, runs
 from facessl.cli import main
 from facessl.errors import DatasetError, FaceSSLError, RecipeError
 from facessl.studio import Studio
 from tests.conftest import run_here
-from tests.tiny import make_set
+from tests.tiny import leave_model, make_set
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, object, str]:
@@ -104,7 +104,7 @@ def test_a_run_may_be_named_by_the_end_of_its_id_and_brings_its_network(tmp_path
     make_set(tmp_path)
     pretraining = recipes.build(config.PretrainRecipe, {"dataset": "tiny", "backbone": "tinyvgg", "image_size": 48})
     run = runs.create(tmp_path, "pretrain", pretraining, title="a test's")
-    files.write_json(run.path / "model.json", {})
+    leave_model(run.path)
     end = run.id[-4:]
     recipe = resolve.resolve("finetune", {"dataset": "tiny", "init": end}, tmp_path)
     assert (recipe.init, recipe.backbone, recipe.image_size) == (run.id, "tinyvgg", 48)
@@ -117,7 +117,7 @@ def test_a_setting_of_the_backbone_cannot_differ_from_the_runs(tmp_path: Path) -
     make_set(tmp_path)
     settings = {"dataset": "tiny", "backbone": "resnet18", "stages": 2}
     run = runs.create(tmp_path, "pretrain", recipes.build(config.PretrainRecipe, settings), title="a test's")
-    files.write_json(run.path / "model.json", {})
+    leave_model(run.path)
     for kind in ("pretrain", "finetune"):
         with pytest.raises(RecipeError, match="trained with stages 2, not 4; leave stages out"):
             resolve.resolve(kind, {"dataset": "tiny", "init": run.id, "stages": "4"}, tmp_path)

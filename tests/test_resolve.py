@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from facessl import resolve
-from facessl.config import EmbedRecipe, EvaluateRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe
+from facessl import recipes, resolve, runs
+from facessl.config import RECIPES, EmbedRecipe, EvaluateRecipe, FinetuneRecipe, PrepareRecipe, PretrainRecipe
 from facessl.errors import FaceSSLError
 from facessl.recipes import Recipe
-from tests.tiny import make_set
+from tests.tiny import leave_model, make_set
 
 TITLES = {"one": "SimCLR · ResNet18 on lfw", "two": "SimCLR · ResNet18 on lfw · seed 3"}
 
@@ -18,6 +18,38 @@ def test_a_network_that_nobody_knows_is_refused_before_there_is_a_run(tmp_path: 
     recipe = EvaluateRecipe(dataset="tiny", model="untrained").model_copy(update={"backbone": "foo"})
     with pytest.raises(FaceSSLError, match="no backbone called 'foo'"):
         resolve.check(recipe, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("model.json", None, "has no trained model; choose a finished"),
+        ("model.json", b"{", "The model of .* is damaged; train it again"),
+        ("model.safetensors", b"", "The model of .* is damaged; train it again"),
+        ("model.safetensors", b"nonsense", "The model of .* is damaged; train it again"),
+        ("model.safetensors", None, "The model of .* is damaged; train it again"),
+    ],
+)
+def test_a_run_without_a_whole_model_is_refused_before_there_is_a_run(
+    tmp_path: Path, file: str, content: bytes | None, said: str
+) -> None:
+    make_set(tmp_path, photos=20)
+    run = runs.create(tmp_path, "pretrain", PretrainRecipe(dataset="tiny"), title="a test's")
+    leave_model(run.path)
+    asked = [
+        FinetuneRecipe(dataset="tiny", init=run.id),
+        EmbedRecipe(dataset="tiny", model=run.id),
+        EvaluateRecipe(dataset="tiny", model=run.id),
+        recipes.build(RECIPES["study"], {"preset": "label_efficiency", "dataset": "tiny", "starts": run.id}),
+    ]
+    for recipe in asked:
+        resolve.check(recipe, tmp_path)
+    (run.path / file).unlink()
+    if content is not None:
+        (run.path / file).write_bytes(content)
+    for recipe in asked:
+        with pytest.raises(FaceSSLError, match=said):
+            resolve.check(recipe, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors.numpy import save_file
 
 from facessl.config import PrepareRecipe
 from facessl.dataset import SPLITS
@@ -71,3 +72,9 @@ def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: in
     info["created"] = "2026-11-22T12:00:00"
     (folder / "dataset.json").write_text(json.dumps(info))
     return folder
+
+
+def leave_model(folder: Path) -> None:
+    """Write a run's model with no weights in it: whole files, for those who only ask whether there is one."""
+    save_file({}, folder / "model.safetensors")
+    (folder / "model.json").write_text("{}")

@@ -71,14 +71,14 @@ def from_zero(figure: "Figure") -> "Figure":
     values = [value for line in figure.data for value in line.y] + [shape.y0 for shape in figure.layout.shapes]
     low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
     if high > low:
-        step = _round_step((high - low) / _TICKS)
+        step = round_step((high - low) / _TICKS)
         bottom, top = step * floor(low / step), step * ceil(high / step)
         room = 0.02 * (top - bottom)  # for half a line at the edge
         figure.update_yaxes(range=[bottom - room if low < 0 else bottom, top + room], dtick=step, tick0=0)
     return figure
 
 
-def _round_step(least: float) -> float:
+def round_step(least: float) -> float:
     """Return the smallest 1, 2 or 5 times a power of ten that is no smaller."""
     power = 10.0 ** floor(log10(least))
     return next(times * power for times in (1, 2, 5, 10) if times * power >= least * (1 - 1e-9))

@@ -3,10 +3,11 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from facessl.figures._below import layout_above_legend, legend_name
-from facessl.figures._look import GREY, SYMBOLS, dash, layout, look
+from facessl.figures._look import GREY, SYMBOLS, dash, layout, look, round_step
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -21,6 +22,8 @@ _WHITE_FROM = 0.72  # so deep that white letters read better than dark ones
 _GROUP, _UNDER_NAME = 0.4, 0.04  # of a group of bars one unit high: how much the bars take, and where they begin
 _LINE, _BETWEEN, _ABOVE, _NO_LEGEND = 20, 10, 28, 70  # pixels: a line of a name, and what parts it from other bars
 _LETTERS = 46  # of a name on one line
+_STEPS = 6  # at most so many along a vertical axis
+_ROOM = 1.02  # for half a mark at the edge
 _QUIET = ("dash", "dot", "dashdot", "longdash")
 
 
@@ -65,15 +68,34 @@ def _lines(chart: Mapping[str, Any]) -> "Figure":
         _line(figure, line, marker=mark, line=drawn, zorder=-1)
     _finish(figure, chart, hovermode="x unified")
     if right:
-        title = {"text": escape(str(chart.get("right_title", "")), quote=False), "font": {"size": 15}}
-        figure.update_layout(yaxis2={
-            "overlaying": "y", "side": "right", "title": title, "rangemode": "tozero", "nticks": 6,
-            "tickmode": "auto",  # a theme may have them where those of the left are, which are no round numbers here
-            "showgrid": False, "zeroline": False, "automargin": True, "ticks": "", "tickfont": {"size": 15},
-        })  # fmt: skip
-        figure.update_layout(yaxis={"rangemode": "tozero"})
+        _right_axis(figure, chart, left, right)
     _whole_epochs_or_shares(figure, chart)
     return figure
+
+
+def _right_axis(
+    figure: "Figure", chart: Mapping[str, Any], left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]]
+) -> None:
+    """Give the lines on the right an axis from 0 of as many steps as the left: one grid is read from both sides."""
+    most = [max([value for line in lines for value in _drawn(line)], default=0) or 1 for lines in (left, right)]
+    step = round_step(most[0] / _STEPS)
+    steps = ceil(round(most[0] / step, 9))
+    other = round_step(most[1] / steps)
+    title = {"text": escape(str(chart.get("right_title", "")), quote=False), "font": {"size": 15}}
+    figure.update_layout(
+        yaxis={"range": [0, _ROOM * steps * step], "dtick": step},
+        yaxis2={
+            "overlaying": "y", "side": "right", "title": title, "range": [0, _ROOM * steps * other], "dtick": other,
+            "showgrid": False, "zeroline": False, "automargin": True, "ticks": "", "tickfont": {"size": 15},
+        },
+    )  # fmt: skip
+
+
+def _drawn(line: Mapping[str, Any]) -> list[float]:
+    """Return the values of a line, and of its band where it has one: on the right there are none."""
+    return [
+        value for value in (*line["y"], *(line.get("high", ()) if not line.get("right") else ())) if value is not None
+    ]
 
 
 def _line(figure: "Figure", drawn: Mapping[str, Any], **more: Any) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from facessl import methods, registry, runs
+from facessl import damage, methods, registry, runs
 from facessl.errors import RecipeError, RunError
 from facessl.run import Run
 
@@ -43,6 +43,7 @@ def read(text: str, backbone: str, workspace: Path, *, nameless: bool = True) ->
 
     Raises:
         RecipeError: A word is no start, or a start has learnt from names: with few labels that would be all of them.
+        ModelError: A run left no whole model.
     """
     return [_start(word, backbone, workspace, nameless=nameless) for word in words(text)]
 
@@ -85,8 +86,7 @@ def _of_run(word: str, workspace: Path, *, nameless: bool) -> Start:
             f"{word!r} is unknown here; name a method ({known}), all of them, imagenet, untrained, or a run that is "
             "here by its id."
         ) from error
-    if not (run.path / "model.json").exists():
-        raise RecipeError(f"{run.id} has no trained model; choose a finished pre-training.")
+    damage.card(run.path)
     if nameless and (named := _learnt_from_names(run, workspace)):
         raise RecipeError(f"{named.id} learnt from names, so {run.id} is no start for few of them; leave it out.")
     return Start(run.id, "run", run.title)

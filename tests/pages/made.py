@@ -15,7 +15,7 @@ from facessl.dataset import open_dataset
 from facessl.metrics import wilson_interval
 from facessl.recipes import build
 from facessl.run import Run
-from tests.tiny import make_set
+from tests.tiny import leave_model, make_set
 
 APP = Path(__file__).parents[2] / "app.py"
 BASELINES = {"majority": 2, "1-NN on pixels": 3, "PCA + SVM": 4, "PCA + LDA": 4}  # right of the 6 test photos
@@ -54,7 +54,7 @@ def pretrained(workspace: Path, **settings: object) -> Run:
     figures = {"knn_accuracy": 5 / 6, "knn_untrained": 2 / 6, "knn_pixels": 3 / 6, "knn_raw_pixels": 1 / 6}
     figures |= {"knn_photos": 6, "loss": 4.0}
     files.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": figures})
-    files.write_json(run.path / "model.json", {})
+    leave_model(run.path)
     return run
 
 
@@ -94,7 +94,7 @@ def answered(
     report = {"people": dataset.people, "report": judged.pop("report"), "confusion": judged.pop("confusion")}
     files.write_json(run.path / "report.json", {**report, "baselines": rows})
     files.write_json(run.path / "result.json", {"run": run.id, "dataset": "tiny", "seconds": 3.0, "metrics": judged})
-    files.write_json(run.path / "model.json", {})
+    leave_model(run.path)
     table = pd.DataFrame({"face": test, "label": labels, "predicted": answers, "probability": probability})
     table.to_parquet(run.path / "predictions.parquet", index=False)
     if paired:

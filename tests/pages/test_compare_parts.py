@@ -139,6 +139,19 @@ def test_where_photos_differ_each_row_says_how_many() -> None:
     assert said == "All accuracies: frozen, on test."
 
 
+def test_what_all_ways_share_is_said_once_and_leaves_a_column_that_fits() -> None:
+    ways = ("fine-tuned, mean of 5 seeds, interval of both", "plain method, mean of 5 seeds, interval of both")
+    rows = [{"What": way, "Ours": accuracy(0.9, way)} for way in ways]
+    columns, said = cells.spread_out({"title": "t", "columns": ["What", "Ours"], "rows": rows})
+    assert columns["How"] == ["fine-tuned", "plain method"]
+    assert said == "All accuracies: mean of 5 seeds, interval of both, on test, 155 photos."
+    rows.append(
+        {"What": "c", "Ours": accuracy(0.9, "mean of 5 seeds, interval of both")}
+    )  # of which nothing would stay
+    columns, _ = cells.spread_out({"title": "t", "columns": ["What", "Ours"], "rows": rows})
+    assert columns["How"] == [row["Ours"]["how"] for row in rows]
+
+
 def test_where_the_accuracies_of_one_row_differ_each_says_how() -> None:
     rows = [
         {"What": "a", "Theirs": accuracy(0.2, "argmax"), "Ours": accuracy(0.9)},
@@ -208,12 +221,18 @@ def test_columns_of_a_kind_are_known_by_their_names_and_numbers() -> None:
     assert cells._text(1 / 3) == "0.333"
 
 
-def test_a_chart_that_is_saved_has_a_font_that_its_picture_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chart_that_is_saved_has_a_title_and_a_font_that_its_picture_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's web font stays behind; what was measured with it is cut in the wider one that stands in for it."""
     drawn: list[Any] = []
     monkeypatch.setattr(charts.st, "plotly_chart", lambda figure, **_: drawn.append(figure))
-    charts.chart(figures.roc_curves({"one": ([0.0, 1.0], [0.0, 1.0])}), key="k", name="roc")
-    assert drawn[0].layout.font.family.startswith("Arial") and drawn[0].layout.legend.font.family is None
+    figure = figures.roc_curves({"one": ([0.0, 1.0], [0.0, 1.0])})
+    high = figure.layout.height
+    charts.chart(figure, title="Which <model> says what of the pairs of a set", key="k", name="roc")
+    layout = drawn[0].layout
+    assert layout.font.family.startswith("Arial") and layout.legend.font.family is None
+    # It is understood away from its page, and its title takes no room from it.
+    assert layout.title.text == "<b>Which &lt;model&gt; says what of the pairs of a<br>set</b>"
+    assert layout.height == high + 2 * 22 and layout.margin.t == 30 + 2 * 22
 
 
 def test_a_saved_picture_is_called_by_whole_words() -> None:

@@ -22,7 +22,7 @@ from facessl.studies._lines import Line
 from facessl.studies._seeds import beats, estimate, told_apart
 from facessl.studies._starts import Start
 from facessl.studying import Done
-from tests.tiny import make_set
+from tests.tiny import leave_model, make_set
 
 NOTHING = Line(Start("nothing", "nothing", "nothing"), "finetune")
 SIMCLR = Line(Start("simclr", "method", "SimCLR"), "frozen")
@@ -73,7 +73,7 @@ def test_what_learnt_from_names_is_no_start_for_few_of_them(tmp_path: Path) -> N
         study.steps(dataset, study.Options(starts="supervised"), tmp_path)
     recipe = recipes.build(config.FinetuneRecipe, {"dataset": "tiny", "backbone": "tinyvgg"})
     run = runs.create(tmp_path, "finetune", recipe, title="knows names")
-    files.write_json(run.path / "model.json", {})
+    leave_model(run.path)
     with pytest.raises(RecipeError, match="learnt from names"):
         study.steps(dataset, study.Options(starts=run.id), tmp_path)
     with pytest.raises(RecipeError, match="'nosuch' is unknown here"):

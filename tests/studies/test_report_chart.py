@@ -1,5 +1,7 @@
 """A study's chart with two measures: each on its own axis, and a level that runs through no name."""
 
+import pytest
+
 from facessl import figures
 
 LINES = [
@@ -20,6 +22,17 @@ def test_loss_has_an_axis_of_its_own_so_that_accuracy_does_not_lie_flat() -> Non
     for way in "ab":  # the same way in the same colour, told apart by the dash
         accuracy, loss = drawn[f"{way}: accuracy"].line, drawn[f"{way}: loss"].line
         assert accuracy.color == loss.color and (accuracy.dash, loss.dash) == ("solid", "dash")
+
+
+@pytest.mark.parametrize("times", [1, 37, 1000])
+def test_one_grid_is_read_from_both_sides_and_nothing_drawn_is_above_it(times: int) -> None:
+    lines = [{**line, "y": [y * times for y in line["y"]]} if line.get("right") else line for line in LINES]
+    layout = figures.report_chart({"kind": "lines", "x_title": "epoch", "lines": lines}).layout
+    left, right = layout.yaxis, layout.yaxis2
+    assert left.range[0] == right.range[0] == 0
+    assert left.range[1] / left.dtick == pytest.approx(right.range[1] / right.dtick)
+    assert left.range[1] > 0.5 and right.range[1] > 5 * times  # the band's upper end, and the highest loss
+    assert right.range[1] < 2.5 * 5 * times  # and it does not lie flat
 
 
 def test_a_name_fits_above_its_bars_however_long_it_is_and_however_few_there_are() -> None:

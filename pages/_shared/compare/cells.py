@@ -50,9 +50,11 @@ def spread_out(table: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str]:
                 told.setdefault(words, []).append(column)
             else:
                 hows[f"{column} · how"] = ways
+    shared = ""
     if varied and once is not None:
-        hows["How"] = once
-    said = [f"All accuracies: {_of_what(common, list(common))}."] if common else []
+        shared, hows["How"] = _parted(once)
+    of_all = ", ".join(part for part in (shared, _of_what(common, list(common))) if part)
+    said = [f"All accuracies: {of_all}."] if of_all else []
     return columns | hows, " ".join(said + [f"{_together(names)}: {words}." for words, names in told.items()])
 
 
@@ -84,6 +86,16 @@ def _said_once(rows: Sequence[Mapping[str, Any]], accuracies: Sequence[str], par
     """Return for each row how all its accuracies were measured, or None where those of one row differ."""
     said = [{_of_what(row.get(column), parts) for column in accuracies} - {""} for row in rows]
     return None if any(len(ways) > 1 for ways in said) else [next(iter(ways), "") for ways in said]
+
+
+def _parted(ways: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what all ways have in common, and what is left of each: a long column is cut at the edge."""
+    parts = [way.split(", ") for way in ways if way]
+    common = [part for part in parts[0] if all(part in other for other in parts)]
+    if any(set(own) <= set(common) for own in parts):  # of one nothing would be left
+        return "", list(ways)
+    left = [", ".join(part for part in way.split(", ") if part not in common) for way in ways]
+    return ", ".join(common), left
 
 
 def as_csv(table: Mapping[str, Any]) -> str:

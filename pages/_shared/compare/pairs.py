@@ -212,7 +212,8 @@ def curves(found: PairList, names: dict[str, str]) -> None:
 
     rocs = {names[run.id]: (run.result() or {})["roc"] for run in found.runs}
     lines = {name: (roc["far"], roc["tar"]) for name, roc in rocs.items()}
-    chart(figures.roc_curves(lines), key=f"{_KEY}-roc-{found.digest}", name=f"roc {found.name}")
+    key = f"{_KEY}-roc-{found.digest}"
+    chart(figures.roc_curves(lines), title=f"ROC, pairs of {found.name}", key=key, name=f"roc {found.name}")
 
 
 def notes(judged: Sequence[Run], names: dict[str, str]) -> None:

@@ -87,7 +87,8 @@ def by_person(one: Judged, other: Judged, names: tuple[str, str]) -> None:
         f"Of {count(len(people), 'person', 'people')} with test photos, the first model finds {better} more often, the "
         f"second {worse}; for {len(people) - better - worse} they do the same."
     )
-    chart(figures.recall_of_two(people, first, second, photos, names), key="compare-recall", name="recall by person")
+    figure = figures.recall_of_two(people, first, second, photos, names)
+    chart(figure, title="Recall of each person on test", key="compare-recall", name="recall by person")
     table(people, first, second, photos, names)
 
 

@@ -21,7 +21,8 @@ def show_report(report: Mapping[str, Any], *, key: str, name: str) -> None:
     """Draw a report; ``name`` begins the names of the files that are saved."""
     at_first = [drawn for drawn in report["charts"] if drawn.get("first")]
     for number, sentence in enumerate(report["sentences"]):
-        st.markdown(f"**{plain(sentence)}**" if number == 0 else plain(sentence), width=880)
+        said = _sentence(sentence)
+        st.markdown(f"**{said}**" if number == 0 else said, width=880)
         if number == 0:
             show_charts(at_first, key=f"{key}-first", name=name)
     for number, table in enumerate(report["tables"]):
@@ -30,7 +31,12 @@ def show_report(report: Mapping[str, Any], *, key: str, name: str) -> None:
     if report["missing"]:
         st.markdown("**What is missing, and why**")
         for sentence in report["missing"]:
-            st.markdown(f"- {plain(sentence)}", width=880)
+            st.markdown(f"- {_sentence(sentence)}", width=880)
+
+
+def _sentence(text: str) -> str:
+    """Return a sentence as it is, no figure parted from its % at the end of a line."""
+    return plain(text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def show_charts(charts: Sequence[Mapping[str, Any]], *, key: str, name: str) -> None:
@@ -40,10 +46,11 @@ def show_charts(charts: Sequence[Mapping[str, Any]], *, key: str, name: str) -> 
     if charts:
         picture_format(key=f"{key}-format")
     for number, drawn in enumerate(charts):
-        st.markdown(f"**{plain(drawn['title'])}**")
         # A number in each cell, and the names beside them.
         least = 160 + 56 * len(drawn["x"]) if drawn["kind"] == "heat" else 0
-        chart(figures.report_chart(drawn), key=f"{key}-chart-{number}", name=f"{name} {drawn['title']}", least=least)
+        title = drawn["title"]
+        figure = figures.report_chart(drawn)
+        chart(figure, title=title, key=f"{key}-chart-{number}", name=f"{name} {title}", least=least)
 
 
 def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:

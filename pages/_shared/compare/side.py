@@ -150,7 +150,8 @@ def curves(picked: Sequence[Run], named: dict[str, str]) -> None:
         if rows:
             field, title = _CURVES[kind]
             figure = figures.overlaid_curves(rows, field, title, by="time" if by == "time" else "epoch")
-            chart(figure, key=f"compare-{field}", name=f"{_KINDS[kind]} by {by}")
+            name = f"{_KINDS[kind]} by {by}"
+            chart(figure, title=name.capitalize(), key=f"compare-{field}", name=name)
 
 
 def _rows(picked: Sequence[Run], named: dict[str, str], kind: str) -> dict[str, list[dict[str, Any]]]:
@@ -177,7 +178,8 @@ def cost(picked: Sequence[Run], named: dict[str, str]) -> None:
         best = max(plain_scores, key=lambda score: score.share, default=None)
         title = "training time, s" if unit == "time" else "images seen"
         figure = figures.cost_against_accuracy(points, title, (best.name, best.share) if best else None)
-        chart(figure, key="compare-scatter", name=f"accuracy by {_COSTS[unit]}")
+        paid_in = _COSTS[unit].lower()
+        chart(figure, title=f"Right on test by {paid_in}", key="compare-scatter", name=f"accuracy by {paid_in}")
     st.caption(" ".join(_notes(points, len(tuned), any(c.imagenet for c in paid.values()))))
 
 
