@@ -1,12 +1,13 @@
 # make app    the studio on http://localhost:8501
-# make test   lint, types and every test
-# Both make .venv and install what is missing or changed.
+# make test   lint, types and the tests
+# make long   the tests that take minutes each
+# All make .venv and install what is missing or changed.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: app test lint types tests chromium clean
+.PHONY: app test lint types tests long chromium clean
 
 app: .venv/installed
 	$(BIN)/streamlit run app.py
@@ -25,6 +26,9 @@ types: .venv/installed-dev
 tests: .venv/installed-dev chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --durations 15 --reruns 1 -rsR
 	@$(BIN)/python -m tests.chromium --remind
+
+long: .venv/installed-dev chromium
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long --durations 15 -rsR
 
 # The browser tests need a Chromium; Debian's is taken where there is none and it can be installed.
 chromium: .venv/installed-dev

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facessl import config, recipes, resolve, runs
+from facessl import resolve, runs
 from facessl.run import Run
 
 DATA = Path(os.environ.get("FACESSL_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -40,8 +40,7 @@ def run_here(workspace: Path, kind: str, *, edits: dict[str, int] | None = None,
     """Carry out a run in this process and return it; a failure is the test's failure."""
     from facessl import worker
 
-    recipe = recipes.build(config.RECIPES[kind], settings)
-    resolve.check(recipe, workspace)
+    recipe = resolve.resolve(kind, settings, workspace)
     run = runs.create(workspace, kind, recipe, title=f"a {kind} of the tests", edits=edits)
     state = worker.work(workspace, run.id)
     assert state == "finished", f"{run.status().error}\n{run.log_text()}"

@@ -221,6 +221,7 @@ def test_views_leave_the_number_of_threads_as_it_was():
     assert cv2.getNumThreads() == before
 
 
+@pytest.mark.long
 def test_training_tells_speed_shares_workers_and_arithmetic(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_example, "worker_counts", lambda cores: [0, 1])
     answer = bench.run("train", recipe(), NOWHERE)

@@ -33,6 +33,7 @@ def losses(run: Run) -> list[float]:
 
 
 @needs_compiler
+@pytest.mark.long
 def test_a_compiled_network_learns_the_same_and_resumes_exactly(workspace: Path) -> None:
     plain, compiled, stopped = (
         new_run(workspace, "pretrain", epochs=2, precision="fp32", compile=choice) for choice in (False, True, True)

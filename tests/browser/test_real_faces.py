@@ -11,6 +11,7 @@ from tests.browser.walk import ANSWERED, Walk, unseen_photo
 
 @pytest.mark.browser
 @pytest.mark.realdata
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_real_photos_through_every_page(tmp_path: Path, real_data: Path) -> None:
     few = tmp_path / "six people.zip"

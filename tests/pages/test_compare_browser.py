@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -9,39 +10,47 @@ from PIL import Image
 from tests.browser.driver import browser_path, no_error, opened, served
 from tests.pages.made import finetuned, tiny_set
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_chart_is_saved_as_png_and_as_svg(tmp_path: Path, theme: str) -> None:
+def test_a_chart_is_saved_as_png_and_as_svg(tmp_path: Path) -> None:
     executable = browser_path()
     tiny_set(tmp_path)
     finetuned(tmp_path, "First", right=6)
     finetuned(tmp_path, "Second", right=3)
-    with served(tmp_path) as address, opened(f"{address}/compare", executable, webgl=False, color_scheme=theme) as page:
-        camera = page.locator(".js-plotly-plot .modebar-btn").first
-        camera.wait_for()
-        no_error(page)
-        with page.expect_download() as saved:
-            camera.click()
-        assert saved.value.suggested_filename == "fine-tunings-by-epochs.png"
-        saved.value.save_as(tmp_path / "chart.png")
-        width = page.locator(".js-plotly-plot").first.bounding_box()["width"]
-        picture = Image.open(tmp_path / "chart.png").convert("RGB")
-        assert picture.width == pytest.approx(3 * width, rel=0.02)  # enough to print
-        assert (sum(picture.getpixel((3, 3))) < 150) == (theme == "dark")  # the page's colour, not nothing
+    with served(tmp_path) as address:
+        for theme in ("light", "dark"):
+            with opened(f"{address}/compare", executable, webgl=False, color_scheme=theme) as page:
+                _saved_as_both(page, tmp_path, theme)
 
-        page.get_by_role("radio", name="SVG").or_(page.get_by_text("SVG", exact=True)).first.click()
-        no_error(page)
-        with page.expect_download() as saved:
-            page.locator(".js-plotly-plot .modebar-btn").first.click()
-        assert saved.value.suggested_filename == "fine-tunings-by-epochs.svg"
-        saved.value.save_as(tmp_path / "chart.svg")
-        drawing = (tmp_path / "chart.svg").read_text()
-        assert drawing.startswith("<svg") and "First" in drawing and "Second" in drawing
-        colours = {tuple(map(int, c)) for c in re.findall(r"fill: rgb\((\d+), (\d+), (\d+)\)", drawing)}
-        assert any((sum(colour) < 400) != (theme == "dark") for colour in colours)  # letters that stand out
+
+def _saved_as_both(page: "Page", tmp_path: Path, theme: str) -> None:
+    camera = page.locator(".js-plotly-plot .modebar-btn").first
+    camera.wait_for()
+    no_error(page)
+    with page.expect_download() as saved:
+        camera.click()
+    assert saved.value.suggested_filename == "fine-tunings-by-epochs.png"
+    saved.value.save_as(tmp_path / "chart.png")
+    width = page.locator(".js-plotly-plot").first.bounding_box()["width"]
+    picture = Image.open(tmp_path / "chart.png").convert("RGB")
+    assert picture.width == pytest.approx(3 * width, rel=0.02)  # enough to print
+    assert (sum(picture.getpixel((3, 3))) < 150) == (theme == "dark")  # the page's colour, not nothing
+
+    page.get_by_role("radio", name="SVG").or_(page.get_by_text("SVG", exact=True)).first.click()
+    no_error(page)
+    with page.expect_download() as saved:
+        page.locator(".js-plotly-plot .modebar-btn").first.click()
+    assert saved.value.suggested_filename == "fine-tunings-by-epochs.svg"
+    saved.value.save_as(tmp_path / "chart.svg")
+    drawing = (tmp_path / "chart.svg").read_text()
+    assert drawing.startswith("<svg") and all(name in drawing for name in ("First", "Second", "Fine-tunings by epochs"))
+    colours = {tuple(map(int, c)) for c in re.findall(r"fill: rgb\((\d+), (\d+), (\d+)\)", drawing)}
+    assert any((sum(colour) < 400) != (theme == "dark") for colour in colours)  # letters that stand out
 
 
 @pytest.mark.timeout(300)

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from facessl import borrowed, resolve
+from facessl import borrowed
 from facessl.dataset import FaceDataset
 from facessl.run import Run
 from facessl.studying import Done, Step, needs
@@ -33,7 +33,6 @@ def take(
             name: done[value[1:]].result["run"] if isinstance(value, str) and value.startswith("@") else value
             for name, value in step.settings.items()
         }
-        resolve.resolve(step.kind, {"dataset": dataset.name, **settings}, workspace)  # refuses what a study may not ask
         run = run_here(workspace, step.kind, dataset=dataset.name, **settings)
         result = run.result()
         assert result is not None
