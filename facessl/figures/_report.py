@@ -22,6 +22,8 @@ _WHITE_FROM = 0.72  # so deep that white letters read better than dark ones
 _GROUP, _UNDER_NAME = 0.4, 0.04  # of a group of bars one unit high: how much the bars take, and where they begin
 _LINE, _BETWEEN, _ABOVE, _NO_LEGEND = 20, 10, 28, 70  # pixels: a line of a name, and what parts it from other bars
 _LETTERS = 46  # of a name on one line
+_NUMBER = 13  # pixels high, in a cell of a heat map and beside it
+_BESIDE = 14  # letters of a line of a name beside a heat map: a phone has room for the numbers too
 _STEPS = 6  # at most so many along a vertical axis
 _ROOM = 1.02  # for half a mark at the edge
 _QUIET = ("dash", "dot", "dashdot", "longdash")
@@ -163,7 +165,7 @@ def _bars(chart: Mapping[str, Any]) -> "Figure":
     figure.update_xaxes(title=escape(chart.get("y_title", ""), quote=False), rangemode="tozero")
     if str(chart.get("y_title", "")).startswith("share"):
         figure.update_xaxes(tickformat=".0%")
-    figure.update_yaxes(title="", showticklabels=False, showgrid=False, range=[len(names) - 0.5, -0.5])
+    figure.update_yaxes(title=None, showticklabels=False, showgrid=False, range=[len(names) - 0.5, -0.5])
     if level := chart.get("level"):
         for place in range(len(names)):  # beside the bars alone: further up it would run through their names
             along = {"y0": place + _UNDER_NAME, "y1": place + _UNDER_NAME + _GROUP}
@@ -195,19 +197,28 @@ def _heat(chart: Mapping[str, Any]) -> "Figure":
     figure.update_layout(annotations=[
         {"x": column, "y": row, "text": "–" if value is None else f"{value:z.2f}" if high <= 2 else f"{value:z.0f}",
          "showarrow": False,
-         **({} if value is None else {"font": {"color": "#ffffff" if value > deep else "#14171a"}})}
+         "font": {"size": _NUMBER, **({} if value is None else {"color": "#ffffff" if value > deep else "#14171a"})}}
         for row, values in enumerate(rows) for column, value in enumerate(values)
     ])  # fmt: skip
-    layout(figure, height=130 + 44 * len(names))
+    beside = [textwrap.wrap(str(name), _BESIDE) for name in chart["y"]]
+    row = max(44, _LINE * max(map(len, beside), default=1) + 4)
+    layout(figure, height=130 + row * len(names))
     # Where they do not fit side by side they end below their column: plotly drops the last of those that begin there.
-    _name(figure.update_xaxes, chart["x"], title=chart.get("x_title", ""), side="bottom", autotickangles=[0, -45, -90])
-    _name(figure.update_yaxes, chart["y"], title=chart.get("y_title", ""), range=[len(names) - 0.5, -0.5])
+    _name(
+        figure.update_xaxes,
+        [[name] for name in chart["x"]],
+        title=chart.get("x_title") or None,
+        side="bottom",
+        autotickangles=[0, -90],
+    )
+    _name(figure.update_yaxes, beside, title=chart.get("y_title") or None, range=[len(names) - 0.5, -0.5],
+          tickfont_size=_NUMBER)  # fmt: skip
     return figure
 
 
-def _name(update_axes: Any, names: Sequence[Any], **more: Any) -> None:
-    """Write whole names along an axis: in a report, what is shortened is not understood."""
-    texts = [escape(str(name), quote=False) for name in names]
+def _name(update_axes: Any, names: Sequence[Sequence[Any]], **more: Any) -> None:
+    """Write whole names along an axis, each on its lines: in a report, what is shortened is not understood."""
+    texts = ["<br>".join(escape(str(line), quote=False) for line in name) for name in names]
     update_axes(tickvals=list(range(len(texts))), ticktext=texts, showgrid=False, **more)
 
 

@@ -222,7 +222,7 @@ def answer(
         return Report(sentences=["No model is read yet."])
     columns = ["person", *FACTORS]
     heat = Chart(
-        "What a straight line reads out (0: no better than chance, 1: everything)", "heat",
+        "What a straight line reads out, in % (0: no better than chance, 100: everything)", "heat",
         x_title="", y_title="", x=columns, y=list(read), z=[_heat_row(result) for result in read.values()],
         first=True,
     )  # fmt: skip
@@ -230,11 +230,11 @@ def answer(
 
 
 def _heat_row(result: Mapping[str, Any]) -> list[float | None]:
-    """Return shares of what there is to know; what is worse than chance is below 0, as in the table."""
+    """Return per cent of what there is to know; what is worse than chance is below 0, as in the table."""
     person = result["person"]
-    known: list[float | None] = [(person["accuracy"] - person["chance"]) / max(1 - person["chance"], 1e-9)]
+    known = [(person["accuracy"] - person["chance"]) / max(1 - person["chance"], 1e-9)]
     known += [result["factors"][factor]["score"] for factor in FACTORS]
-    return known
+    return [100 * share for share in known]
 
 
 def _table(read: Mapping[str, Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]) -> Table:

@@ -1,6 +1,7 @@
 """A study in a browser: started from the page, stopped, resumed, watched to its end, and its answer read."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,15 @@ def fill_in(page: Any) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_heat_map_is_scrolled_on_a_phone_and_not_the_page(tmp_path: Path) -> None:
+def test_a_heat_map_fits_a_phone_with_all_its_names_and_numbers(tmp_path: Path) -> None:
     executable = browser_path()
     make_set(tmp_path)
-    columns = [f"factor {number}" for number in range(9)]
-    heat = {"title": "What is known", "kind": "heat", "x_title": "", "y_title": "", "x": columns, "y": ["pixels"],
-            "z": [[0.5] * 9]}  # fmt: skip
+    columns = [f"factor no. {number}" for number in range(10)]
+    models = ["PCA-whitened pixels", "Relative position · ResNet18 on gen · seed 3"]
+    heat = {"title": "What is known", "kind": "heat", "x_title": "", "y_title": "", "x": columns, "y": models,
+            "z": [[100.0] * 10, [-88.0] * 10]}  # fmt: skip
     study(tmp_path, "finished", {"sentences": [], "tables": [], "charts": [heat], "missing": []})
-    phone = {"width": 390, "height": 844}
+    phone = {"width": 390, "height": 1344}
     with (
         served(tmp_path) as address,
         opened(f"{address}/compare?tab=studies", executable, webgl=False, viewport=phone) as page,
@@ -77,8 +79,13 @@ def test_a_heat_map_is_scrolled_on_a_phone_and_not_the_page(tmp_path: Path) -> N
         chart = page.locator(".js-plotly-plot").first
         chart.wait_for()
         no_error(page)
-        assert chart.bounding_box()["width"] > 9 * 56  # a number in a cell takes some 40 pixels
         assert page.evaluate("document.documentElement.scrollWidth") == phone["width"]
-        page.get_by_text("factor 8").first.scroll_into_view_if_needed()
-        box = page.get_by_text("factor 8").first.bounding_box()
-        assert 0 < box["x"] < phone["width"]
+        whole = chart.bounding_box()
+        for kind, count in ((".annotation-text", 20), (".xtick", 10), (".ytick", 2)):
+            boxes = [each.bounding_box() for each in chart.locator(kind).all()]
+            assert len(boxes) == count
+            assert all(
+                whole["x"] <= box["x"] and box["x"] + box["width"] <= whole["x"] + whole["width"] for box in boxes
+            )
+        numbers = [each.bounding_box() for each in chart.locator(".annotation-text").all()][:10]
+        assert all(one["x"] + one["width"] <= other["x"] + 1 for one, other in pairwise(numbers))

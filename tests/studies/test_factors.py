@@ -76,7 +76,7 @@ def test_of_generated_faces_there_is_a_heat_map_with_chance_at_zero(prepared_hom
     assert {"majority", "PCA + SVM (rbf)", "PCA + LDA"} <= {row["model"] for row in rows[3:]}
     assert all(row["person"]["photos"] == rows[0]["person"]["photos"] for row in rows)
     for row, numbers in zip(rows, heat["z"], strict=False):  # the same figures, also below 0
-        assert [row[name]["value"] for name in factors.FACTORS] == numbers[1:]
+        assert [100 * row[name]["value"] for name in factors.FACTORS] == numbers[1:]
     assert report["tables"][0]["rows"][0]["person"]["split"] == "val and test"
 
 

@@ -1,13 +1,10 @@
 """Charts that can be saved as a picture: plotly's own camera in the browser, as PNG or SVG."""
 
-import contextlib
 import textwrap
 from html import escape
 from typing import TYPE_CHECKING
 
 import streamlit as st
-
-from pages._shared.widgets import sideways
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -34,7 +31,7 @@ def _remember(key: str) -> None:
     st.session_state[_FORMAT] = st.session_state[key]
 
 
-def chart(figure: "Figure", *, title: str, key: str, name: str, least: int = 0) -> None:
+def chart(figure: "Figure", *, title: str, key: str, name: str) -> None:
     """Draw a chart with a camera.
 
     Args:
@@ -42,13 +39,7 @@ def chart(figure: "Figure", *, title: str, key: str, name: str, least: int = 0) 
         title: What it shows; part of the picture, which is to be understood away from this page.
         key: Its own.
         name: That of the file that the camera saves.
-        least: Pixels across that it needs to be read; where there are fewer, it is scrolled.
     """
-    with sideways(f"{key}-wide", least) if least else contextlib.nullcontext():
-        _draw(figure, title=title, key=key, name=name)
-
-
-def _draw(figure: "Figure", *, title: str, key: str, name: str) -> None:
     chosen = str(st.session_state.get(_FORMAT, "PNG")).lower()
     # The page's own colour behind it: light letters on nothing could not be read in a document.
     figure.update_layout(paper_bgcolor=_page_colour(), font_family=_FONT)
@@ -71,9 +62,9 @@ def _set_title(figure: "Figure", title: str) -> None:
     down = 8 + _LINE / 2 * (len(lines) - 1)  # plotly hangs up the middle of several lines where one would hang
     figure.update_layout(
         title={
-            "text": f"<b>{'<br>'.join(lines)}</b>", "font": {"size": _TITLE, "family": _FONT},
-            "x": 0, "xref": "container", "xanchor": "left",
-            "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": down},
+            "text": f"<b>{'<br>'.join(lines)}</b>", "font": {"size": _TITLE},
+            "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
+            "pad": {"t": down},
         },
         margin_t=_ABOVE + taken, height=figure.layout.height + taken,
     )  # fmt: skip

@@ -46,11 +46,9 @@ def show_charts(charts: Sequence[Mapping[str, Any]], *, key: str, name: str) -> 
     if charts:
         picture_format(key=f"{key}-format")
     for number, drawn in enumerate(charts):
-        # A number in each cell, and the names beside them.
-        least = 160 + 56 * len(drawn["x"]) if drawn["kind"] == "heat" else 0
         title = drawn["title"]
         figure = figures.report_chart(drawn)
-        chart(figure, title=title, key=f"{key}-chart-{number}", name=f"{name} {title}", least=least)
+        chart(figure, title=title, key=f"{key}-chart-{number}", name=f"{name} {title}")
 
 
 def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
