@@ -251,6 +251,15 @@ def test_a_heat_map_has_no_negative_nothing():
     assert [note.text for note in figure.layout.annotations] == ["0.00"]
 
 
+def test_what_is_compared_fills_its_chart_and_nothing_lies_on_its_edge():
+    near = [{"epoch": epoch, "top1": share} for epoch, share in enumerate((0.86, 0.91, 0.95))]
+    low, high = figures.overlaid_curves({"a": near}, "top1", "right, %").layout.yaxis.range
+    assert 80 < low < 86 and 95 < high < 100
+    point = figures.Point("one", "fine-tuned", 100, 0.92, 0.89, 0.95)
+    low, high = figures.cost_against_accuracy([point], "s", ("PCA + LDA", 0.84)).layout.yaxis.range
+    assert 80 < low < 84 and high > 95
+
+
 def test_another_kind_is_refused():
     with pytest.raises(ValueError, match="pie"):
         figures.report_chart({"kind": "pie"})

@@ -11,7 +11,7 @@ from facessl.figures._answers import confusion, impostor_histogram, similarity_b
 from facessl.figures._compare import Point, cost_against_accuracy, overlaid_curves, recall_of_two
 from facessl.figures._curves import accuracy_curves, knn_curve, loss_curve, run_curve, smoothed
 from facessl.figures._faces import SPLIT_COLOURS, embedding_map, photos_per_person
-from facessl.figures._look import ACCENT, GREY, PALETTE, SYMBOLS
+from facessl.figures._look import ACCENT, GREY, NAMED_UP_TO, PALETTE, SYMBOLS
 from facessl.figures._report import report_chart
 from facessl.figures._roc import roc_curves
 from facessl.figures._sets import folder_sizes, histogram, sizes, too_many_for_bars, two_histograms
@@ -19,6 +19,7 @@ from facessl.figures._sets import folder_sizes, histogram, sizes, too_many_for_b
 __all__ = [
     "ACCENT",
     "GREY",
+    "NAMED_UP_TO",
     "PALETTE",
     "SPLIT_COLOURS",
     "SYMBOLS",

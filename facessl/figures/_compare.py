@@ -9,7 +9,7 @@ import numpy as np
 
 from facessl.figures._below import layout_above_legend, legend_name
 from facessl.figures._curves import MARKED, Rows, thinned
-from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, dash, from_zero, look, name_axis
+from facessl.figures._look import GREY, NAMED_UP_TO, PALETTE, around, dash, look, name_axis
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -63,7 +63,7 @@ def overlaid_curves(runs: Mapping[str, Rows], field: str, title: str, *, by: By 
     if by == "epoch":
         figure.update_xaxes(dtick=1 if last <= 10 else None, unifiedhovertitle={"text": "after epoch %{x}"})
     figure.update_yaxes(title=title)
-    return from_zero(figure)
+    return around(figure)
 
 
 def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str, float] | None = None) -> "Figure":
@@ -107,7 +107,7 @@ def cost_against_accuracy(points: Sequence[Point], title: str, plain: tuple[str,
         reach = np.log10([min(costs) / _BESIDE, max(costs) * _BESIDE])
         figure.update_xaxes(range=reach.round(4).tolist())
     figure.update_yaxes(title="right, %")
-    return figure
+    return around(figure)
 
 
 def recall_of_two(

@@ -68,13 +68,34 @@ def from_zero(figure: "Figure") -> "Figure":
 
     Plotly's own ticks may end below a line at the top. Values below zero have the axis begin at the tick below them.
     """
-    values = [value for line in figure.data for value in line.y] + [shape.y0 for shape in figure.layout.shapes]
-    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    return _between_ticks(figure, [0.0, *_heights(figure)])
+
+
+def around(figure: "Figure") -> "Figure":
+    """Let the vertical axis run from a tick below all drawn to one above: what is compared lies far from zero."""
+    return _between_ticks(figure, _heights(figure))
+
+
+def _heights(figure: "Figure") -> list[float]:
+    """Return at which heights something is drawn, ends of intervals included."""
+    heights = [float(shape.y0) for shape in figure.layout.shapes]
+    for line in figure.data:
+        ends = line.error_y.array, line.error_y.arrayminus
+        heights += [float(value) for value in line.y]
+        if None not in ends:
+            above, below = ends
+            heights += [y + up for y, up in zip(line.y, above, strict=True)]
+            heights += [y - down for y, down in zip(line.y, below, strict=True)]
+    return heights
+
+
+def _between_ticks(figure: "Figure", heights: Sequence[float]) -> "Figure":
+    low, high = min(heights, default=0.0), max(heights, default=0.0)
     if high > low:
         step = round_step((high - low) / _TICKS)
         bottom, top = step * floor(low / step), step * ceil(high / step)
         room = 0.02 * (top - bottom)  # for half a line at the edge
-        figure.update_yaxes(range=[bottom - room if low < 0 else bottom, top + room], dtick=step, tick0=0)
+        figure.update_yaxes(range=[bottom - room if low else bottom, top + room], dtick=step, tick0=0)
     return figure
 
 

@@ -61,9 +61,10 @@ def test_knn_on_val_is_a_table_of_its_own(two_runs: Path) -> None:
 def test_only_settings_that_differ_are_listed(two_runs: Path) -> None:
     app = open_page("compare")
     listed = app.dataframe[2].value
-    assert listed["Setting"].tolist() == [label("init"), label("learning_rate"), label("label_fraction")]
-    assert listed["All labels"].tolist() == ["SimCLR of the tests", "0.001", "1"]
-    assert listed["A quarter"].tolist() == ["scratch", "0.0003", "0.25"]
+    assert listed.columns.tolist() == ["Run", label("init"), label("learning_rate"), label("label_fraction")]
+    rows = {run: settings for run, *settings in listed.values.tolist()}
+    assert rows["All labels"] == ["SimCLR of the tests", "0.001", "1"]
+    assert rows["A quarter"] == ["scratch", "0.0003", "0.25"]
 
 
 def test_csv_has_every_score_with_the_settings_of_its_run(two_runs: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from facessl import figures, studying
 from facessl.significance import mcnemar
 from pages._shared.compare import board, cells, charts, judged, names, report
+from pages._shared.compare import people as compared
 from pages._shared.compare.cost import cost_of
 from pages._shared.compare.side import setting_name, unusual
 from tests.pages.made import finetuned, make_run, tiny_set
@@ -99,6 +101,12 @@ def test_what_is_unlike_most_is_marked() -> None:
     assert unusual(["20", "20", "40"]) == {"40"}
     assert unusual(["20", "40"]) == {"20", "40"}  # nobody leads
     assert unusual(["20", "20"]) == set()
+
+
+def test_a_setting_is_told_in_words_and_without_powers_of_ten() -> None:
+    assert [names.shown(value, {}) for value in (True, False, 3e-05, 0.5, 1e-4, 7, [], [1, 2], "abc")] == [
+        "yes", "no", "0.00003", "0.5", "0.0001", "7", "none", "1, 2", "abc",
+    ]  # fmt: skip
 
 
 def test_a_nested_setting_says_where_it_belongs() -> None:
@@ -233,6 +241,25 @@ def test_a_chart_that_is_saved_has_a_title_and_a_font_that_its_picture_has_too(m
     # It is understood away from its page, and its title takes no room from it.
     assert layout.title.text == "<b>Which &lt;model&gt; says what of the pairs of a<br>set</b>"
     assert layout.height == high + 2 * 22 and layout.margin.t == 30 + 2 * 22
+
+
+@pytest.mark.parametrize(
+    ("better", "drawn", "title"),
+    [(0, 40, "difference"), (3, 3, "find differently"), (30, 40, "the difference, person by person")],
+)
+def test_of_many_people_those_are_named_whom_two_models_find_differently(
+    monkeypatch: pytest.MonkeyPatch, better: int, drawn: int, title: str
+) -> None:
+    people, photos = [f"Person {number}" for number in range(40)], np.full(40, 4)
+    first = np.where(np.arange(40) < better, 1.0, 0.5)
+    models = [SimpleNamespace(people=people, recall=lambda r=r: (r, photos)) for r in (first, np.full(40, 0.5))]
+    shown: list[Any] = []
+    monkeypatch.setattr(compared, "chart", lambda figure, title, **_: shown.extend([figure, title]))
+    monkeypatch.setattr(compared, "table", lambda *_: None)
+    compared.by_person(*models, ("one", "other"))  # type: ignore[arg-type]
+    assert title in shown[1]
+    named = shown[0].layout.yaxis.ticktext
+    assert (len(named) == drawn) if drawn < 40 else named is None
 
 
 def test_a_saved_picture_is_called_by_whole_words() -> None:

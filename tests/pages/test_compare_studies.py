@@ -84,7 +84,7 @@ def test_names_that_are_sentences_wrap_so_that_a_phone_shows_an_accuracy_beside(
 
 @pytest.mark.parametrize(
     ("start", "lines"),
-    [("SimCLR", 0), ("the set's own split, not one drawn over the old ones", 2), ("a name of " * 10, 3)],
+    [("SimCLR", 0), ("the set's own split, not one drawn over the old ones", 2), ("a name of " * 9, 3)],
     ids=["short", "two lines", "three lines"],
 )
 def test_a_row_of_a_report_is_as_high_as_its_longest_name(empty_workspace: Path, start: str, lines: int) -> None:

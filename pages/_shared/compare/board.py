@@ -20,6 +20,7 @@ from pages._shared.widgets import verdict_box
 from pages._shared.words import OF_ONE, count, percent, plain
 
 _PLAIN = "plain method"
+_BAR = 122  # pixels of a bar with its figure
 _FEW_ROWS = 12  # are shown whole
 _FEW_SECONDS = 9.95
 _SHARES = ("share", "low", "high", "labels", "macro_f1")  # of a score, 0-1
@@ -179,7 +180,7 @@ def table(scores: Sequence[Score], measure: str) -> None:
         alt=f"Runs and plain methods by {measure}", placeholder="–",
         column_config={
             "What": st.column_config.TextColumn(width=NAME_WIDTH),
-            measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
+            measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=_BAR),
             "macro-F1": number(format="%.1f %%", help="Mean F1 over the people, so that each counts alike."),
             "Labels used": number(format="%.0f %%", help="Share of each person's train labels."),
             "Seconds trained": number(format="localized", help="With those of the runs that it began from."),

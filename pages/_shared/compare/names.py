@@ -3,16 +3,19 @@
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from facessl.run import Run
 from pages._shared.words import label
 
-NAME_WIDTH = 280  # pixels of the column of names, which leaves room for the figures on a phone
-_LETTER, _BESIDE = 6.6, 16  # pixels of a character of a name, and of what stands beside a line of them
+NAME_WIDTH = 228  # pixels of the column of names: a phone shows the first figure beside it
+_LETTER, _BESIDE = 7, 16  # pixels of a character of a name, and of what stands beside a line of them
 _ONE_LINE, _WRAPPED = 42, 72  # pixels: Streamlit wraps text in rows of more than four of its letters only
 _TOLD = 3  # settings that a name may carry
-_NOT_TOLD = ("dataset", "init", "device", "threads")  # said by the title, or of no weight
+NO_WEIGHT = ("device", "threads")  # settings that change nothing of a result but when it is there
+_NOT_TOLD = ("dataset", "init", *NO_WEIGHT)  # said by the title, or of no weight
+_IN_NAMES = {"refit": "fitted anew"}  # settings whose labels are too long for a name
 
 
 def names_of(runs: Sequence[Run]) -> dict[str, str]:
@@ -29,7 +32,7 @@ def names_of(runs: Sequence[Run]) -> dict[str, str]:
         told = [name for name in differing(list(recipes.values())) if name not in _NOT_TOLD][:_TOLD]
         for run in alike:
             own = recipes[run.id]
-            parts = [f"{label(name.split('.')[-1]).lower()} {shown(own[name], {})}" for name in told if name in own]
+            parts = [f"{_in_name(name.split('.')[-1])} {shown(own[name], {})}" for name in told if name in own]
             if before := names.get(init := own.get("init", "")):
                 of_it = before.removeprefix(titles[init]).removesuffix(f" · {init[-4:]}").split(" · ")[1:]
                 parts += [f"from one of {', '.join(of_it)}"] if of_it else []
@@ -37,7 +40,11 @@ def names_of(runs: Sequence[Run]) -> dict[str, str]:
     return names
 
 
-def row_height(names: Sequence[str], width: int = NAME_WIDTH, *, lines: int = 4) -> int:
+def _in_name(setting: str) -> str:
+    return _IN_NAMES.get(setting, label(setting).lower())
+
+
+def row_height(names: Sequence[str], width: int = NAME_WIDTH, *, lines: int = 5) -> int:
     """Return pixels in which the longest name is read whole, wrapped in its column; rows are all of one height.
 
     ``width`` is the column's, in pixels; longer names than ``lines`` are cut: most are short, and all would be so high.
@@ -67,4 +74,6 @@ def shown(value: Any, named: dict[str, str]) -> str:
         return named.get(value, value)
     if isinstance(value, list | tuple):
         return ", ".join(str(part) for part in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{Decimal(f'{value:g}'):f}" if isinstance(value, float) else str(value)

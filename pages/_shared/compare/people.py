@@ -87,8 +87,13 @@ def by_person(one: Judged, other: Judged, names: tuple[str, str]) -> None:
         f"Of {count(len(people), 'person', 'people')} with test photos, the first model finds {better} more often, the "
         f"second {worse}; for {len(people) - better - worse} they do the same."
     )
-    figure = figures.recall_of_two(people, first, second, photos, names)
-    chart(figure, title="Recall of each person on test", key="compare-recall", name="recall by person")
+    drawn, title = np.arange(len(people)), "Recall of each person on test"
+    if len(people) > figures.NAMED_UP_TO and 0 < better + worse <= figures.NAMED_UP_TO:
+        drawn, title = np.flatnonzero(first != second), "Recall on test, of those whom the two find differently"
+    elif len(people) > figures.NAMED_UP_TO:
+        title = "Recall on test: the difference, person by person"
+    figure = figures.recall_of_two([people[i] for i in drawn], first[drawn], second[drawn], photos[drawn], names)
+    chart(figure, title=title, key="compare-recall", name="recall by person")
     table(people, first, second, photos, names)
 
 

@@ -10,7 +10,7 @@ from pages._shared import results
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.compare.cost import cost_of
 from pages._shared.compare.link import one_of, switch
-from pages._shared.compare.names import differing, flat, shown
+from pages._shared.compare.names import NAME_WIDTH, NO_WEIGHT, differing, flat, row_height, shown
 from pages._shared.compare.people import two_models
 from pages._shared.words import count, label, plain
 
@@ -76,7 +76,7 @@ def best_first(runs: Sequence[Run]) -> list[str]:
 
 
 def settings(picked: Sequence[Run], named: dict[str, str]) -> None:
-    """List the settings in which runs of one kind differ, a column a run, what is unlike most others marked."""
+    """List the settings in which runs of one kind differ, a row a run, what is unlike most others marked."""
     for kind, title in _KINDS.items():
         same_kind = [run for run in picked if run.kind == kind]
         if len(same_kind) > 1:
@@ -87,22 +87,23 @@ def settings(picked: Sequence[Run], named: dict[str, str]) -> None:
 def differences(runs: Sequence[Run], named: dict[str, str], kind: str) -> None:
     """Draw the table of settings of runs of one kind."""
     recipes = [flat(run.config["recipe"]) for run in runs]
-    names, differ = list(dict.fromkeys(name for recipe in recipes for name in recipe)), differing(recipes)
+    names = [name for name in dict.fromkeys(name for recipe in recipes for name in recipe) if name not in NO_WEIGHT]
+    differ = [name for name in differing(recipes) if name not in NO_WEIGHT]
     if not differ:
         st.caption("They have the same settings.")
         return
     everything = switch(f"Show all {len(names)} settings", name=f"all-{kind}", key=f"compare-all-{kind}")
     listed = [*differ, *(name for name in names if name not in differ)] if everything else differ
-    columns: dict[str, list[str]] = {"Setting": [setting_name(name) for name in listed]}
-    for run, recipe in zip(runs, recipes, strict=True):
-        columns[named[run.id]] = [shown(recipe.get(name, "–"), named) for name in listed]
+    # A run a row: its name wraps there, and as the head of a column it would be cut before what is its own.
+    called = [named[run.id] for run in runs]
+    columns = {setting_name(name): [shown(recipe.get(name, "–"), named) for recipe in recipes] for name in listed}
     st.dataframe(
-        marked(columns), hide_index=True, alt="Settings in which the runs differ",
-        height="content" if len(listed) <= 15 else 560,
-        column_config={"Setting": st.column_config.TextColumn(pinned=True)},
+        marked({"Run": called, **columns}), hide_index=True, alt="Settings in which the runs differ",
+        height="content" if len(runs) <= 6 else 560, row_height=row_height(called),
+        column_config={"Run": st.column_config.TextColumn(width=NAME_WIDTH)},
     )  # fmt: skip
     same = count(len(names) - len(differ), "setting is", "settings are")
-    st.caption(f"Coloured: unlike most of these runs. {same} the same in all.")
+    st.caption(f"Coloured: unlike most of these runs, or all where no value leads. {same} the same in all.")
 
 
 def setting_name(name: str) -> str:
@@ -112,15 +113,15 @@ def setting_name(name: str) -> str:
 
 
 def marked(columns: dict[str, list[str]]) -> Any:
-    """Return the table with a colour behind each value that is unlike those of most runs."""
+    """Return the table, its first column names, with a colour behind each value that is unlike those of most runs."""
     import pandas as pd
 
-    def colours(row: "pd.Series[str]") -> list[str]:
-        values = row.tolist()[1:]
-        usual = unusual(values)
-        return ["", *(_OTHERWISE if value in usual else "" for value in values)]
+    def colours(column: "pd.Series[str]") -> list[str]:
+        usual = unusual(column.tolist())
+        return [_OTHERWISE if value in usual else "" for value in column]
 
-    return pd.DataFrame(columns).style.apply(colours, axis=1)
+    table = pd.DataFrame(columns)
+    return table.style.apply(colours, axis=0, subset=list(table.columns[1:]))
 
 
 def unusual(values: Sequence[str]) -> set[str]:
