@@ -73,7 +73,9 @@ def from_zero(figure: "Figure") -> "Figure":
 
 def around(figure: "Figure") -> "Figure":
     """Let the vertical axis run from a tick below all drawn to one above: what is compared lies far from zero."""
-    return _between_ticks(figure, _heights(figure))
+    heights = _heights(figure)
+    least, most = min(heights, default=0.0), max(heights, default=0.0)
+    return _between_ticks(figure, [least - 0.04 * (most - least), *heights])  # a line on the edge looks like an axis
 
 
 def _heights(figure: "Figure") -> list[float]:

@@ -176,7 +176,7 @@ def table(scores: Sequence[Score], measure: str) -> None:
     few = len(rows) <= _FEW_ROWS
     st.dataframe(
         columns, hide_index=True, height="content" if few else 560,
-        row_height=row_height(columns["What"], lines=4 if few else 2),
+        row_height=row_height(columns["What"]),
         alt=f"Runs and plain methods by {measure}", placeholder="–",
         column_config={
             "What": st.column_config.TextColumn(width=NAME_WIDTH),
