@@ -89,18 +89,17 @@ def load_state(folder: Path, *, holding: Collection[str] = ()) -> dict[str, Any]
     """Return what ``save_state`` wrote, or None when there is nothing to resume from.
 
     Raises:
-        ModelError: The file is damaged, or lacks one of the names in ``holding``.
+        ModelError: The file is damaged, or lacks one of the names in ``holding``; it is laid aside.
     """
     path = folder / "state.pt"
     if not path.exists():
         return None
-    damaged = f"state.pt of {folder.name} is damaged; delete it to begin this run again."
-    if not zipfile.is_zipfile(path):  # cut short; torch takes it for one of its old files, and says anything
-        raise ModelError(damaged)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        raise ModelError(damaged) from error
+        # One that is cut short is no zip; torch takes it for one of its old files, and says anything.
+        state = torch.load(path, map_location="cpu", weights_only=True) if zipfile.is_zipfile(path) else None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError):
+        state = None
     if not isinstance(state, dict) or not state.keys() >= set(holding):
-        raise ModelError(damaged)
+        path.replace(folder / "state.damaged.pt")  # what is resumed then begins again
+        raise ModelError(f"state.pt of {folder.name} is damaged and was laid aside; resume to begin this run again.")
     return state

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -53,7 +53,8 @@ def add_recipe_flags(parser: argparse.ArgumentParser, recipe: type[Recipe], word
             for inner, inner_field in type(field.default).model_fields.items():
                 add_flag(parser, inner, inner_field, getattr(field.default, inner))
         elif name not in carriers:
-            add_flag(parser, name, field, field.default)
+            plugins = [kind for kind, named_by, _ in recipe.PLUGINS if named_by == name]
+            add_flag(parser, name, field, field.default, choices=registry.names(plugins[0]) if plugins else ())
     for kind, named_by, _ in recipe.PLUGINS:
         chosen = _chosen(words, f"--{named_by}") or str(recipe.model_fields[named_by].default)
         chosen = chosen.replace("-", "_")
@@ -63,11 +64,29 @@ def add_recipe_flags(parser: argparse.ArgumentParser, recipe: type[Recipe], word
                 add_flag(parser, name, field, field.default, of=chosen)
 
 
-def add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo, default: Any, of: str = "") -> None:
-    """Add one setting; what is not given stays out of the answer. ``of`` names the plug-in that it belongs to."""
+def add_flag(
+    parser: argparse.ArgumentParser,
+    name: str,
+    field: FieldInfo,
+    default: Any,
+    of: str = "",
+    choices: Sequence[str] = (),
+) -> None:
+    """Add one setting; what is not given stays out of the answer.
+
+    Args:
+        parser: Where.
+        name: Its own.
+        field: What the recipe says of it.
+        default: What it is when it is not given.
+        of: The plug-in that it belongs to.
+        choices: What it may be, where the field does not say so itself.
+    """
     flag = f"--{name.replace('_', '-')}"
     shown = f" (default {default})" if default not in ("", ()) else ""
-    text = f"{of + ': ' if of else ''}{field.description}{shown}".replace("%", "%%")
+    among = choices or (get_args(field.annotation) if get_origin(field.annotation) is Literal else ())
+    words = f" One of {', '.join(map(str, among))}." if among else ""
+    text = f"{of + ': ' if of else ''}{field.description}{words}{shown}".replace("%", "%%")
     if field.annotation is bool:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
     elif isinstance(default, tuple):

@@ -55,7 +55,9 @@ class History:
         """Return the sentence that belongs to what is gone, if anything is."""
         if not self.gone:
             return []
-        return [f"What it learnt from is not all known, for something was deleted: {', '.join(self.gone)}."]
+        return [
+            f"What it learnt from is not all known, for this is gone or cannot be read here: {', '.join(self.gone)}."
+        ]
 
 
 NOTHING = History([], [], by_names=False)

@@ -10,12 +10,12 @@ from facessl import gallery as galleries
 from facessl import registry
 from facessl.config import PrepareRecipe
 from facessl.dataset import FaceDataset
-from facessl.detection import choose, crop
+from facessl.detection import AlikeDetector, MiddleDetector, choose, crop
 from facessl.preparation import recipe_detector
 from facessl.recipes import build
 
 if TYPE_CHECKING:
-    from facessl.detection import Face
+    from facessl.detection import Face, FaceDetector
     from facessl.encoder import Encoder
     from facessl.gallery import Answer, Gallery
 
@@ -52,6 +52,7 @@ class FaceAnswer:
 
 
 _LEAST_SHARE = 0.08  # of the photo's shorter side: whoever stands beside the largest face is asked about, too
+_SOME = 40  # faces of a set, to see how they lie
 _STRANGERS, _PHOTOS_OF_A_STRANGER = 4, 10
 
 
@@ -78,13 +79,22 @@ def stranger_faces(dataset: FaceDataset) -> np.ndarray:
 def find_faces(encoder: "Encoder", dataset: FaceDataset, image: np.ndarray) -> list[FoundFace]:
     """Return every face in ``image`` (H, W, 3) uint8 RGB with what the encoder makes of it, the largest first."""
     recipe = _preparation_of(dataset)
-    detector = recipe_detector(recipe, _LEAST_SHARE)
+    detector = _seeing(dataset, recipe)
     faces = sorted(detector.find(image), key=lambda face: -face.box[2] * face.box[3])
     if not faces:
         return []
     crops = np.stack([_crop(image, face, recipe) for face in faces])
     parts = zip(faces, crops, encoder.embed(crops), encoder.opinions(crops, top=3), strict=True)
     return [FoundFace(*part) for part in parts]
+
+
+def _seeing(dataset: FaceDataset, recipe: PrepareRecipe) -> "FaceDetector":
+    """Return what looks for faces in a photo that somebody brings, also to a set whose photos were aligned already."""
+    detector = recipe_detector(recipe, _LEAST_SHARE)
+    if not isinstance(detector, MiddleDetector):
+        return detector
+    rows = np.linspace(0, len(dataset.faces) - 1, min(_SOME, len(dataset.faces))).astype(int)
+    return AlikeDetector([np.asarray(dataset.faces[row]) for row in rows], detector, _LEAST_SHARE)
 
 
 def name_faces(found: Sequence[FoundFace], gallery: "Gallery", false_accept_rate: float) -> list[FaceAnswer]:

@@ -80,8 +80,9 @@ def test_a_state_cut_short_anywhere_is_said_to_be_damaged(tmp_path: Path, left: 
     checkpoints.save_state(tmp_path, {"epoch": 3, "weights": weights})
     path = tmp_path / "state.pt"
     path.write_bytes(path.read_bytes()[:left])
-    with pytest.raises(ModelError, match=r"state\.pt of .* is damaged; delete it to begin this run again"):
+    with pytest.raises(ModelError, match=r"state\.pt of .* is damaged and was laid aside; resume to begin"):
         checkpoints.load_state(tmp_path)
+    assert checkpoints.load_state(tmp_path) is None and (tmp_path / "state.damaged.pt").exists()
 
 
 @pytest.mark.parametrize("content", [{"a": 1}, [1, 2], 3])

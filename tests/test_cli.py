@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import cv2
 import pandas as pd
 import pytest
 
-from facessl import config, recipes, resolve, runs
+from facessl import config, recipes, registry, resolve, runs
 from facessl.cli import main
 from facessl.errors import DatasetError, FaceSSLError, RecipeError
 from facessl.studio import Studio
@@ -97,6 +98,12 @@ def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
         carriers = {carried_by for _, _, carried_by in recipe.PLUGINS} | {"views", "quality"}
         for name in recipe.model_fields.keys() - carriers:
             assert f"--{name.replace('_', '-')}" in shown, f"{kind} has no flag for {name}"
+        words = " ".join(shown.split())
+        for plugins, _, _ in recipe.PLUGINS:  # and what it may be
+            assert f"One of {', '.join(registry.names(plugins))}." in words
+        for name, field in recipe.model_fields.items():
+            if get_origin(field.annotation) is Literal:
+                assert f"One of {', '.join(map(str, get_args(field.annotation)))}." in words, name
 
 
 def test_a_run_may_be_named_by_the_end_of_its_id_and_brings_its_network(tmp_path: Path) -> None:

@@ -260,6 +260,11 @@ def test_what_is_compared_fills_its_chart_and_nothing_lies_on_its_edge():
     assert 80 < low < 84 and high > 95
 
 
+def test_a_perfect_model_has_a_line_too():
+    perfect = figures.roc_curves({"perfect": ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])}).data[0]
+    assert (list(perfect.x), list(perfect.y)) == ([pytest.approx(0.1), 100], [100, 100])
+
+
 def test_another_kind_is_refused():
     with pytest.raises(ValueError, match="pie"):
         figures.report_chart({"kind": "pie"})

@@ -514,7 +514,7 @@ def test_the_look_at_the_untrained_network_is_no_measure_of_those_to_come(worksp
 def test_a_state_of_something_else_is_said_to_be_damaged(workspace: Path) -> None:
     run = new_run(workspace, "pretrain")
     torch.save({"a": 1}, run.path / "state.pt")
-    with pytest.raises(ModelError, match=r"state\.pt of .* is damaged; delete it"):
+    with pytest.raises(ModelError, match=r"state\.pt of .* is damaged and was laid aside"):
         pretrain(run, workspace)
 
 

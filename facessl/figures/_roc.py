@@ -23,6 +23,8 @@ def roc_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) ->
     figure = go.Figure()
     for number, (name, (far, tar)) in enumerate(curves.items()):
         told = [(100 * x, 100 * y) for x, y in zip(far, tar, strict=True) if x >= _LEAST]
+        if before := [y for x, y in zip(far, tar, strict=True) if x < _LEAST]:  # all there is of a perfect one
+            told.insert(0, (100 * _LEAST, 100 * before[-1]))
         figure.add_scatter(
             x=[x for x, _ in told], y=[y for _, y in told], name=legend_name(name), mode="lines",
             line={"color": look(number)["color"], "width": 2.5, "dash": dash(number)},

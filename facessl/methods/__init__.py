@@ -47,7 +47,9 @@ class Method:
 
 
 def needs_names(method: str) -> bool:
-    """Return whether a method, by its name, learns from names."""
+    """Return whether a method, by its name, learns from names; one that was taken away since may have."""
+    if method not in registry.names("methods"):
+        return True
     return bool(getattr(registry.load("methods", method), "NEEDS_NAMES", False))
 
 

@@ -78,7 +78,7 @@ def _notes(told: dict[str, Any]) -> list[str]:
         return []
     why = ", ".join(f"{number:,} {reason}" for reason, number in sorted(told["photos_missing"].items()))
     return [
-        f"{told['scored']:,} of {told['listed']:,} pairs are scored; {told['left_out']:,} are left out, and nothing is "
+        f"{told['scored']:,} of {told['listed']:,} pairs are scored; {told['left_out']:,} left out, with nothing "
         f"assumed about them, because the set lacks a face of their photos ({why}). Beside figures for all pairs "
         "these flatter, for a face that is hard to find is hard to tell apart."
     ]

@@ -144,8 +144,9 @@ def verdict(network: Score, baselines: Sequence[Score], test: McNemar | None = N
         said = f"The network does as well as {best.name}, no better ({percent(best.share)}).{doubt}"
         return Verdict(False, settled, said)
     if gap < 0:
+        begin = "The network loses here" if settled else "The network is not ahead here"
         return Verdict(False, settled, (
-            f"The network loses here: {best.name}, a plain method on the same photos, reaches {percent(best.share)}, "
+            f"{begin}: {best.name}, a plain method on the same photos, reaches {percent(best.share)}, "
             f"{-gap:.1f} points more{so_far}.{doubt}"
         ))  # fmt: skip
     ahead = f"The network leads the best plain method, {best.name} ({percent(best.share)}), by {gap:.1f} points"

@@ -120,7 +120,7 @@ def test_one_run_is_judged_and_nobody_is_missing(empty_workspace: Path) -> None:
     app = open_page("compare")
     assert not app.exception
     assert app.warning[0].value.startswith("**Alone** is the best network")
-    assert "The network loses here" in app.warning[0].value
+    assert "The network is not ahead here" in app.warning[0].value
     assert "An earlier version judged it" in app.warning[0].value  # what plain methods answered was not kept
     assert not [box for box in app.selectbox if box.label == "First model"]
 

@@ -10,7 +10,7 @@ from facessl.preparation import fresh_name
 from facessl.run import Run
 from facessl.states import DAMAGED
 from facessl.studio import Studio
-from tests.pages.made import open_page, pretrained, tiny_set, words
+from tests.pages.made import finetuned, open_page, pretrained, tiny_set, words
 from tests.tiny import make_set
 
 FILES = ("config.json", "status.json", "result.json", "metrics.jsonl", "about.json", "report.json")
@@ -134,3 +134,17 @@ def test_without_the_row_of_the_untrained_network_nothing_else_is_taken_for_it(e
     assert "untrained" not in words(app).lower()
     row = app.dataframe[0].value.iloc[0]
     assert round(row["k-NN val"], 1) == 83.3 and row["untrained"] is None
+
+
+def test_every_page_goes_on_where_a_method_was_taken_away(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = pretrained(empty_workspace)
+    finetuned(empty_workspace, "From it", right=3, init=run.id)
+    finetuned(empty_workspace, "From nothing", right=4)
+    settings = json.loads((run.path / "config.json").read_text())
+    settings["recipe"]["method"] = "tilted"
+    (run.path / "config.json").write_text(json.dumps(settings))
+    for page in ("home", "pretrain", "embeddings", "finetune", "identify", "compare"):
+        app = open_page(page)
+        assert not app.exception, (page, app.exception)
+    assert {"From it", "From nothing"} <= set(open_page("compare").dataframe[0].value["What"])

@@ -159,7 +159,7 @@ def test_a_finished_run_says_what_was_counted_and_how(empty_workspace: Path) -> 
     assert "25 % of the train labels" in said
     assert app.metric[0].value == "50.0 %"
     assert app.metric[0].delta == "95 %: 18.8 % – 81.2 %"  # Wilson, 3 of 6
-    assert "loses here: PCA + SVM" in app.warning[0].value
+    assert "not ahead here: PCA + SVM" in app.warning[0].value
     assert app.dataframe[0].value["What"].tolist()[:2] == ["PCA + SVM", "PCA + LDA"]
 
 

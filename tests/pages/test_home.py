@@ -113,7 +113,7 @@ def test_a_network_that_loses_is_said_to_lose(empty_workspace: Path) -> None:
     content = files.read_json(report)
     content["baselines"][0]["top1"] = 1.0
     files.write_json(report, content)
-    assert "The network loses here: Majority" in words(open_page("home"))
+    assert "The network is not ahead here: Majority" in words(open_page("home"))
 
 
 def test_a_failed_demo_shows_its_sentence_and_can_be_resumed(empty_workspace: Path) -> None:

@@ -52,9 +52,15 @@ def say(wrong: list[Confusion], answers: Answers) -> None:
     first = wrong[0]
     st.markdown(
         f"**{photos:,} of {count(len(answers.faces), 'test photo')}** got a wrong name, those of "
-        f"{count(people, 'person', 'people')}. Most often {plain(answers.people[first.right])} was taken for "
-        f"{plain(answers.people[first.answer])}: {first.photos:,} of {count(first.of, 'photo')}."
+        f"{count(people, 'person', 'people')}. {_most_often(first, answers)}"
     )
+
+
+def _most_often(first: Confusion, answers: Answers) -> str:
+    right, answer = plain(answers.people[first.right]), plain(answers.people[first.answer])
+    if first.photos == 1:
+        return "Nobody was taken for the same person twice."
+    return f"Most often {right} was taken for {answer}: {first.photos:,} of {count(first.of, 'photo')}."
 
 
 def pick_person(run: Run, answers: Answers) -> int | None:
