@@ -235,7 +235,11 @@ class Studio(Library):
         lasting = [user for user in users if user.kind not in states.PASSING]
         if lasting and not with_dependants:
             user = f"“{lasting[-1].title}” ({lasting[-1].id})"
-            raise RunError(f"{user} builds on this run; delete that first, or both together (--with-dependants).")
+            if others := len(lasting) - 1:
+                user = f"{user} and {others} more build on this run; delete them first, or all together"
+            else:
+                user = f"{user} builds on this run; delete that first, or both together"
+            raise RunError(f"{user} (--with-dependants).")
         runs.delete([*users, run])
 
     # -- the demo ------------------------------------------------------------------------------------------------

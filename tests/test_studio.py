@@ -52,7 +52,7 @@ def test_a_finished_study_builds_on_the_runs_that_it_reports_on(studio: Studio, 
 
 
 def test_a_run_is_deleted_with_what_builds_on_it_only_when_asked(studio: Studio, family: dict[str, Run]) -> None:
-    with pytest.raises(RunError, match="builds on this run"):
+    with pytest.raises(RunError, match="and 2 more build on this run; delete them first, or all together"):
         studio.delete(family["first"].id)
     with attending.held(family["mapped"]), pytest.raises(RunError, match="is still running"):
         studio.delete(family["first"].id, with_dependants=True)

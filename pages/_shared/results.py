@@ -29,9 +29,12 @@ class Score:
     learnt_from: int = 0  # photos of the split that the network had learnt from, without their names or with them
 
 
-def trained_how(recipe: dict[str, Any]) -> str:
-    """Return in words whether a fine-tune run trained the network or only the layer on top."""
-    return "frozen" if recipe["mode"] == "frozen" else "fine-tuned"
+def trained_how(recipe: dict[str, Any], result: dict[str, Any]) -> str:
+    """Return in words whether a fine-tune run trained the network or only the layer on top, and which it kept."""
+    if recipe["mode"] == "frozen":
+        return "frozen"
+    stopped = result.get("early_stop")
+    return "fine-tuned, its linear probe kept" if stopped and stopped["best_epoch"] == 0 else "fine-tuned"
 
 
 def named_before(metrics: dict[str, Any]) -> str:
@@ -49,7 +52,7 @@ def test_score(run: Run, name: str = "") -> Score | None:
     if result is None:
         return None
     found, recipe = result["metrics"], run.config["recipe"]
-    how = ", ".join(part for part in (trained_how(recipe), named_before(found)) if part)
+    how = ", ".join(part for part in (trained_how(recipe, result), named_before(found)) if part)
     return Score(
         name or run.title, how, "top-1", "test", int(found["photos"]), found["top1"],
         *found["top1_interval"], recipe["label_fraction"], run.id, found.get("macro_f1"),

@@ -249,6 +249,18 @@ def test_an_early_stop_is_said(empty_workspace: Path, early: bool) -> None:
     assert "the weights of epoch 2 are kept" in words(app)
 
 
+def test_a_probe_that_fine_tuning_did_not_better_is_said_to_be_one(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    run = finetuned(empty_workspace, "Patient", right=4, patience=2)
+    best = BestEpoch(patience=2)
+    for epoch, right in ((0, 0.7), (1, 0.5), (2, 0.6)):
+        best.hear(epoch, {"val_top1": right, "val_loss": 1.0}, torch.nn.Identity())
+    write_json(run.path / "result.json", {**(run.result() or {}), "early_stop": best.summary(9)})
+    assert "to no gain: its linear probe, frozen, is judged" in words(open_page("finetune"))
+    score = results.test_score(run)
+    assert score is not None and score.how == "fine-tuned, its linear probe kept"
+
+
 def test_many_people_stay_readable(empty_workspace: Path) -> None:
     make_set(empty_workspace, people=62, photos=20, unnamed=0)
     rng = np.random.default_rng(0)

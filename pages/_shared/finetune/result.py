@@ -9,7 +9,11 @@ from pages._shared import results
 from pages._shared.widgets import verdict_box
 from pages._shared.words import count, percent, plain
 
-_HOW = {"frozen": "frozen, with one linear layer trained on top", "fine-tuned": "fine-tuned as a whole"}
+_HOW = {
+    "frozen": "frozen, with one linear layer trained on top",
+    "fine-tuned": "fine-tuned as a whole",
+    "fine-tuned, its linear probe kept": "fine-tuned as a whole, to no gain: its linear probe, frozen, is judged",
+}
 
 
 def show_figures(run: Run) -> None:
@@ -37,7 +41,7 @@ def show_figures(run: Run) -> None:
         interval = found[f"top{k}_interval"]
         grid.cell().metric(
             f"top-{k}", percent(found[f"top{k}"]), border=True, delta_color="off", delta_arrow="off",
-            delta="95 %: " + " – ".join(percent(end) for end in interval) if interval else None,
+            delta="95 %: " + " – ".join(percent(end) for end in interval) if interval else "not more people",
             help="The right name is first." if k == 1 else f"The right name is among the first {k}. "
             "A dash where there are no more people than that.",
         )  # fmt: skip
@@ -58,7 +62,7 @@ def in_words(result: dict[str, Any], recipe: dict[str, Any]) -> str:
     learnt = f" ({count(found['train_photos'], 'photo')})" if "train_photos" in found else ""
     said = (
         f"**{right:,} of {photos:,}** faces of the `test` split got the right name first. "
-        f"The network was **{_HOW[results.trained_how(recipe)]}**, on {labels}{learnt}."
+        f"The network was **{_HOW[results.trained_how(recipe, result)]}**, on {labels}{learnt}."
     )
     return " ".join([said, *(plain(note) for note in result.get("notes", []))])
 
