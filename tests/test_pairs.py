@@ -139,7 +139,7 @@ def test_photos_without_a_face_are_counted_and_their_pairs_left_out(tmp_path: Pa
         2,
         1,
     )
-    assert "2 of 4 pairs are scored; 2 are left out" in found.notes[0]
+    assert "2 of 4 pairs are scored; 2 left out" in found.notes[0]
     assert "1 no face, 1 not in the set, 1 too small" in found.notes[0]
     assert len(found.photos) == 8  # what the pairs are about does not depend on what was found
 
