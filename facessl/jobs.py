@@ -18,6 +18,8 @@ from facessl.errors import RunError
 from facessl.run import Run
 from facessl.states import Status
 
+_ENDING = 8 * attending.MISSED  # tries to take the lock of a process that is about to end: some four seconds
+
 
 def start(workspace: Path, run: Run, *, changes: Mapping[str, Any] | None = None) -> None:
     """Start (or resume) a run's worker process and return at once.
@@ -34,7 +36,8 @@ def start(workspace: Path, run: Run, *, changes: Mapping[str, Any] | None = None
     """
     if not changes or run.kind == states.DAMAGED:  # else revise asks, and another setting may be the cure
         run.recipe()
-    with _taken(run) as lock:
+    # A process says that its run is stopped some moments before it is gone.
+    with _taken(run, _ENDING if run.written().state in states.RESUMABLE else attending.MISSED) as lock:
         left = run.written()
         if changes:
             revision.revise(run, changes)

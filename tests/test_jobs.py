@@ -1,5 +1,6 @@
 """Real worker processes: they outlive their starter, stop when asked, and survive a kill."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from facessl import states
+from facessl import attending, jobs, recipes, runs, states
 from facessl.backbones import resnet18
+from facessl.config import PretrainRecipe
 from facessl.errors import RunError
 from facessl.run import Run
 from facessl.studio import Studio
@@ -125,6 +127,22 @@ def test_a_pause_keeps_the_process_and_the_place_and_a_stop_the_place(studio: St
     studio.stop(run.id)
     wait(run, "stopped", seconds=30)
     assert [row["epoch"] for row in run.metrics()] == list(range(len(run.metrics())))
+
+
+def test_who_resumes_while_the_stopped_process_ends_waits_for_it(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.create(studio.workspace, "pretrain", recipes.build(PretrainRecipe, SMALL), title="a test's")
+    run.update(state="stopped")
+    started: list[str] = []
+    monkeypatch.setattr(jobs, "_spawn", lambda workspace, run, lock, notice: started.append(run.id))
+    with attending.held(run):
+        late = threading.Thread(target=studio.resume, args=(run.id,))
+        late.start()
+        time.sleep(1.2)
+        assert started == []
+    late.join(timeout=5)
+    assert started == [run.id]
 
 
 def test_a_finished_run_goes_on_for_more_epochs(studio: Studio) -> None:
