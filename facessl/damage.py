@@ -18,6 +18,7 @@ from facessl.config import RECIPES, FinetuneRecipe
 from facessl.errors import DamagedError, ModelError
 
 _NUMBERS = (int, float)
+_CARD = {"backbone", "backbone_options", "image_size", "precision", "device", "people"}  # every version wrote these
 
 
 class _Settings(BaseModel):
@@ -136,6 +137,8 @@ def card(folder: Path) -> dict[str, Any]:
         ) from None
     except DamagedError as error:
         raise _spoilt(folder) from error
+    if not isinstance(found, dict) or not found.keys() >= _CARD:
+        raise _spoilt(folder)
     try:
         with safe_open(folder / "model.safetensors", framework="numpy"):  # fails where the file is shorter than it says
             return dict(found)

@@ -13,6 +13,7 @@ import torch
 from facessl import checkpoints, worker
 from facessl.errors import ModelError
 
+CARD = {"backbone": "tiny", "backbone_options": {}, "image_size": 8, "precision": "fp32", "device": "cpu", "people": []}
 WEIGHTS = {"backbone.weight": torch.arange(6.0).reshape(2, 3).t()}  # not contiguous
 
 
@@ -28,19 +29,19 @@ def room_for(size: int) -> Iterator[None]:
 
 
 def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
-    checkpoints.save_model(tmp_path, WEIGHTS, {"backbone": "tiny"})
+    checkpoints.save_model(tmp_path, WEIGHTS, CARD)
     weights, card = checkpoints.load_model(tmp_path)
-    assert card == {"backbone": "tiny"}
+    assert card == CARD
     assert torch.equal(weights["backbone.weight"], WEIGHTS["backbone.weight"])
 
 
 def test_a_full_disk_keeps_the_model_of_before(tmp_path: Path) -> None:
-    checkpoints.save_model(tmp_path, WEIGHTS, {"number": 1})
+    checkpoints.save_model(tmp_path, WEIGHTS, CARD)
     with room_for(1 << 20), pytest.raises(OSError) as failed:
-        checkpoints.save_model(tmp_path, {"backbone.weight": torch.zeros(1 << 19)}, {"number": 2})
+        checkpoints.save_model(tmp_path, {"backbone.weight": torch.zeros(1 << 19)}, CARD | {"backbone": "other"})
     assert failed.value.errno == errno.EFBIG
     weights, card = checkpoints.load_model(tmp_path)
-    assert card == {"number": 1} and torch.equal(weights["backbone.weight"], WEIGHTS["backbone.weight"])
+    assert card == CARD and torch.equal(weights["backbone.weight"], WEIGHTS["backbone.weight"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 

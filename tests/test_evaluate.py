@@ -316,7 +316,7 @@ def test_what_is_gone_is_said_to_be_unknown(tmp_path: Path) -> None:
     listed = pairs.find(pairs.read(write_pairs(tmp_path / "pairs.txt")), dataset.open_dataset(tmp_path, "tiny"))
     told, notes = exposure(tmp_path, listed, also=("large",), init="20260101-000000-gone")
     assert told["unknown"] == ["the set large", "the run 20260101-000000-gone"]
-    assert any("deleted: the set large, the run 20260101-000000-gone." in note for note in notes)
+    assert any("cannot be read here: the set large, the run 20260101-000000-gone." in note for note in notes)
 
 
 # -- asking for it -----------------------------------------------------------------------------------------------

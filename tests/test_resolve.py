@@ -24,6 +24,7 @@ def test_a_network_that_nobody_knows_is_refused_before_there_is_a_run(tmp_path: 
     ("file", "content", "said"),
     [
         ("model.json", None, "has no trained model; choose a finished"),
+        ("model.json", b"{}", "The model of .* is damaged; train it again"),
         ("model.json", b"{", "The model of .* is damaged; train it again"),
         ("model.safetensors", b"", "The model of .* is damaged; train it again"),
         ("model.safetensors", b"nonsense", "The model of .* is damaged; train it again"),

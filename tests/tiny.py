@@ -77,4 +77,5 @@ def make_set(workspace: Path, name: str = "tiny", *, people: int = 3, photos: in
 def leave_model(folder: Path) -> None:
     """Write a run's model with no weights in it: whole files, for those who only ask whether there is one."""
     save_file({}, folder / "model.safetensors")
-    (folder / "model.json").write_text("{}")
+    network = {"backbone": "resnet18", "backbone_options": {}, "image_size": 64}
+    (folder / "model.json").write_text(json.dumps({**network, "precision": "fp32", "device": "cpu", "people": []}))

@@ -205,7 +205,8 @@ def test_copies_leave_nothing_to_learn(empty_workspace: Path) -> None:
 
 def test_a_network_whose_weights_are_missing_is_one_sentence(empty_workspace: Path) -> None:
     counted_set(empty_workspace)
-    run = pretrained(empty_workspace)  # its card is empty and its weights are not there
+    run = pretrained(empty_workspace)
+    (run.path / "model.safetensors").unlink()
     app = open_page("views")
     assert app.selectbox(key="views-model").value == run.id
     app = measured(app)
