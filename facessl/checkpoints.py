@@ -18,7 +18,7 @@ from safetensors import torch as safetensors_torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from facessl import damage, files
+from facessl import damage, distributed, files
 from facessl.errors import ModelError
 
 
@@ -100,6 +100,9 @@ def load_state(folder: Path, *, holding: Collection[str] = ()) -> dict[str, Any]
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError):
         state = None
     if not isinstance(state, dict) or not state.keys() >= set(holding):
-        path.replace(folder / "state.damaged.pt")  # what is resumed then begins again
+        if (
+            distributed.launched().first
+        ):  # else it could be gone before the first process looks, and nobody would say so
+            path.replace(folder / "state.damaged.pt")  # what is resumed then begins again
         raise ModelError(f"state.pt of {folder.name} is damaged and was laid aside; resume to begin this run again.")
     return state

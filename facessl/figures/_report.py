@@ -95,9 +95,8 @@ def _right_axis(
 
 def _drawn(line: Mapping[str, Any]) -> list[float]:
     """Return the values of a line, and of its band where it has one: on the right there are none."""
-    return [
-        value for value in (*line["y"], *(line.get("high", ()) if not line.get("right") else ())) if value is not None
-    ]
+    band = () if line.get("right") else line.get("high", ())
+    return [value for value in (*line["y"], *band) if value is not None]
 
 
 def _line(figure: "Figure", drawn: Mapping[str, Any], **more: Any) -> None:
