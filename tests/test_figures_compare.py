@@ -234,12 +234,12 @@ def test_a_heat_map_says_its_numbers():
     figure = figures.report_chart(CHARTS["heat"])
     written = {(note.x, note.y): note.text for note in figure.layout.annotations}
     assert written == {
-        (0, 0): "0.10",
-        (1, 0): "0.95",
-        (0, 1): "0.50",
+        (0, 0): ".10",
+        (1, 0): ".95",
+        (0, 1): ".50",
         (1, 1): "–",
-        (0, 2): "0.25",
-        (1, 2): "-0.10",
+        (0, 2): ".25",
+        (1, 2): "-.10",
     }  # below 0 the number stays
     assert list(figure.layout.yaxis.ticktext) == ["pixels", "SimCLR", "BYOL"]
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # the first row on top
@@ -248,7 +248,7 @@ def test_a_heat_map_says_its_numbers():
 
 def test_a_heat_map_has_no_negative_nothing():
     figure = figures.report_chart({"kind": "heat", "x": ["yaw"], "y": ["pixels"], "z": [[-0.001]]})
-    assert [note.text for note in figure.layout.annotations] == ["0.00"]
+    assert [note.text for note in figure.layout.annotations] == [".00"]
 
 
 def test_what_is_compared_fills_its_chart_and_nothing_lies_on_its_edge():

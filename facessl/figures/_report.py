@@ -194,8 +194,7 @@ def _heat(chart: Mapping[str, Any]) -> "Figure":
         hovertemplate="%{z:.4~g}<extra></extra>",
     ))  # fmt: skip
     figure.update_layout(annotations=[
-        {"x": column, "y": row, "text": "–" if value is None else f"{value:z.2f}" if high <= 2 else f"{value:z.0f}",
-         "showarrow": False,
+        {"x": column, "y": row, "text": "–" if value is None else _brief(value, small=high <= 2), "showarrow": False,
          "font": {"size": _NUMBER, **({} if value is None else {"color": "#ffffff" if value > deep else "#14171a"})}}
         for row, values in enumerate(rows) for column, value in enumerate(values)
     ])  # fmt: skip
@@ -213,6 +212,11 @@ def _heat(chart: Mapping[str, Any]) -> "Figure":
     _name(figure.update_yaxes, beside, title=chart.get("y_title") or None, range=[len(names) - 0.5, -0.5],
           tickfont_size=_NUMBER)  # fmt: skip
     return figure
+
+
+def _brief(value: float, *, small: bool) -> str:
+    """Return a number as it fits a phone's cell: hundredths of small ones, with no 0 before the point."""
+    return f"{value:z.2f}".replace("0.", ".", 1) if small and abs(value) < 1 else f"{value:z.{2 if small else 0}f}"
 
 
 def _name(update_axes: Any, names: Sequence[Sequence[Any]], **more: Any) -> None:
