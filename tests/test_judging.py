@@ -100,7 +100,8 @@ def begun_from(workspace: Path, **settings: object) -> Run:
     made = runs.create(workspace, "pretrain", recipe, title="before")
     torch.manual_seed(0)
     network = Encoder.untrained(recipe.backbone, recipe.backbone_options, 32, seed=0, device="cpu")
-    checkpoints.save_model(made.path, network.weights(), {"backbone": recipe.backbone, "run": made.id})
+    card = {"backbone": recipe.backbone, "backbone_options": recipe.backbone_options, "image_size": 32, "people": []}
+    checkpoints.save_model(made.path, network.weights(), {**card, "precision": "fp32", "device": "cpu"})
     return made
 
 
