@@ -1,8 +1,10 @@
 """What an ``embed`` run leaves: a unit vector for each face, a map in two dimensions, and clusters on demand."""
 
+import contextlib
 import os
 import warnings
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +81,7 @@ def load(folder: Path) -> StoredEmbedding:
 def project(embeddings: np.ndarray, *, neighbours: int = 15, min_dist: float = 0.1, seed: int = 0) -> np.ndarray:
     """Return a map on which neighbours stay neighbours: UMAP, begun from the two principal components.
 
-    The first call in a process compiles for 15 s or more, so only jobs call this.
+    The first call on a machine compiles for 15 s or more; what it compiled is kept. Even so only jobs call this.
 
     Args:
         embeddings: Shape (N, E), unit rows; any N, 0 included.
@@ -97,6 +99,7 @@ def project(embeddings: np.ndarray, *, neighbours: int = 15, min_dist: float = 0
         return start
     from umap import UMAP
 
+    _keep_compiled()
     knn = _neighbourhoods(embeddings, min(neighbours, len(embeddings) - 1))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="precomputed_knn")  # new faces are placed by their neighbours
@@ -144,6 +147,22 @@ def clusters_among(
     everywhere = np.full(len(embeddings), -1)
     everywhere[rows] = found.labels
     return replace(found, labels=everywhere)
+
+
+@cache
+def _keep_compiled() -> None:
+    """Have numba keep the machine code of UMAP's functions for later processes, as pynndescent has it keep its own.
+
+    It lies beside UMAP's files, or where NUMBA_CACHE_DIR says, and is made anew for other versions and processors.
+    """
+    from numba.core.registry import CPUDispatcher
+    from umap import distances, layouts, umap_, utils
+
+    for module in (distances, layouts, umap_, utils):
+        for function in vars(module).values():
+            if isinstance(function, CPUDispatcher):
+                with contextlib.suppress(RuntimeError):  # nowhere to write: then each process compiles, as UMAP has it
+                    function.enable_caching()
 
 
 def _neighbourhoods(embeddings: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

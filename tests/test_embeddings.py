@@ -71,6 +71,23 @@ def test_umap_keeps_people_together_for_any_number_of_faces():
     assert np.isfinite(embeddings.project(same, neighbours=8)).all()
     opposite = np.concatenate([copies, -copies])
     assert np.isfinite(embeddings.project(opposite, neighbours=8)).all()
+    # What was compiled lies there for the next process: each run of the studio is one.
+    from umap import umap_
+
+    for function in (umap_.smooth_knn_dist, umap_.compute_membership_strengths):
+        kept = Path(function.stats.cache_path).glob(f"*.{function.py_func.__name__}-*.nbc")
+        assert function.signatures and any(kept), function
+
+
+def test_umap_works_where_nothing_compiled_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from umap import umap_
+
+    def refuse(self: object) -> None:
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(type(umap_.smooth_knn_dist), "enable_caching", refuse)
+    embeddings._keep_compiled.cache_clear()
+    assert np.isfinite(embeddings.project(blobs(1, 20, noise=1))).all()
 
 
 def test_neighbourhoods_are_exact_and_begin_with_the_face_itself():
