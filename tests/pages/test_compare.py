@@ -3,6 +3,7 @@ import io
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -155,6 +156,23 @@ def test_the_best_of_many_is_said_to_be_one(empty_workspace: Path) -> None:
         finetuned(empty_workspace, f"Run {number}", right=right, seed=number)
         said = words(open_page("compare"))
         assert ("picked from 3 by these very photos" in said) == (number == 3)
+
+
+def test_networks_that_were_judged_on_other_photos_are_listed_and_not_ranked(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    before = finetuned(empty_workspace, "Before", right=6, plain={"PCA + SVM": 5, "majority": 2})
+    finetuned(empty_workspace, "After", right=4, seed=1, plain={"PCA + SVM": 3})
+    answers = pd.read_parquet(before.path / "predictions.parquet")
+    answers["face"] = [0, *answers["face"][1:]]  # a photo that is no test photo any more
+    answers.to_parquet(before.path / "predictions.parquet", index=False)
+    app = open_page("compare")
+    said = words(app)
+    assert not app.exception and "**After** is the best network on **tiny**: 4 of 6" in said
+    assert "1 network was judged on other test photos, for the set has changed, and is not ranked here." in said
+    table = app.dataframe[0].value
+    assert dict(zip(table["What"], table["Split"], strict=True)) == {
+        "Before": "test, other photos", "After": "test", "PCA + SVM": "test", "Majority": "test, other photos",
+    }  # fmt: skip
 
 
 def test_the_set_last_worked_on_is_shown_at_first(two_runs: Path) -> None:

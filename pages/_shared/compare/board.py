@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pages._shared.widgets import verdict_box
 from pages._shared.words import OF_ONE, count, percent, plain
 
 _PLAIN = "plain method"
+_OF_OTHERS = "test, other photos"  # than those of the newest run
 _BAR = 122  # pixels of a bar with its figure
 _FEW_ROWS = 12  # are shown whole
 _FEW_SECONDS = 9.95
@@ -30,14 +31,14 @@ def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
     """Say who wins, and show the tables behind it."""
     tuned = [run for run in runs if run.kind == "finetune"]
     trained = [run for run in runs if run.kind == "pretrain"]
-    networks = [score for run in tuned if (score := results.test_score(run, named[run.id]))]
-    classified = [*networks, *plain_of(tuned)]
+    networks, others = of_the_newest([score for run in tuned if (score := results.test_score(run, named[run.id]))])
+    classified = [*networks, *others, *plain_of(tuned, {score.run for score in others})]
     recognised = val_rows(trained, named)
     if networks:
-        who_wins(networks, dataset)
+        who_wins(networks, dataset, others=len(others))
         st.subheader("Naming faces, on the test split", anchor=False)
         table(classified, "top-1")
-        if seen := seen_before(networks):
+        if seen := seen_before([*networks, *others]):
             st.caption(f":material/info: {seen}")
     if recognised:
         if not networks:
@@ -54,11 +55,31 @@ def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
     )  # fmt: skip
 
 
+def of_the_newest(networks: Sequence[Score]) -> tuple[list[Score], list[Score]]:
+    """Return the networks that were judged on the same test photos as the newest, and those judged on others.
+
+    A set that was corrected or prepared anew has another test part: what was reached on the old one is no rank here.
+    """
+    if not networks:
+        return [], []
+    newest = studio().run(networks[0].run)
+    alike: list[Score] = []
+    others: list[Score] = []
+    for score in networks:
+        # By their number already where the answers are gone.
+        unlike = score.photos != networks[0].photos or judged.on_other_photos(studio().run(score.run), newest)
+        (others if unlike else alike).append(replace(score, split=_OF_OTHERS) if unlike else score)
+    return alike, others
+
+
 # -- in words ----------------------------------------------------------------------------------------------------
 
 
-def who_wins(networks: Sequence[Score], dataset: str) -> None:
-    """Say which network is best on ``test``, whether plain methods beat it, and whether its lead may be chance."""
+def who_wins(networks: Sequence[Score], dataset: str, *, others: int = 0) -> None:
+    """Say which network is best on ``test``, whether plain methods beat it, and whether its lead may be chance.
+
+    ``others`` is how many more were judged on other test photos.
+    """
     ranked = sorted(networks, key=lambda score: -score.share)
     best = ranked[0]
     # Judged against the plain methods of its own run: the same labels, the same photos.
@@ -69,7 +90,7 @@ def who_wins(networks: Sequence[Score], dataset: str) -> None:
         f"named rightly ({percent(best.share)}, 95 % interval {percent(best.low, 0)} to {percent(best.high, 0)}, "
         f"{best.how}, {of_labels(best)})."
     )
-    parts = (first, seen_before([best]), found.said, against_next(ranked), of_many(ranked))
+    parts = (first, seen_before([best]), found.said, against_next(ranked), of_many(ranked), of_others(others))
     verdict_box(found, " ".join(part for part in parts if part))
 
 
@@ -89,19 +110,27 @@ def against_next(ranked: Sequence[Score]) -> str:
     name = f"*{plain(second.name)}*"
     runs = studio().run(first.run), studio().run(second.run)
     test = judged.tested(*runs)
-    if any(judged.judged(run) is None for run in runs):
-        return f"Next comes {name} ({percent(second.share)}); answers are gone, so photo by photo nobody can say more."
     if test is None:
-        return f"Next comes {name} ({percent(second.share)}), judged on other test photos."
+        return f"Next comes {name} ({percent(second.share)}); answers are gone, so photo by photo nobody can say more."
     return f"Next comes {name} ({percent(second.share)}): {judged.said(test, 'the first', 'the second')}"
 
 
 def of_many(ranked: Sequence[Score]) -> str:
     """Return what a best of several has to have said of it: the photos that chose it flatter it."""
-    alike = [score for score in ranked if score.photos == ranked[0].photos]
-    if len(alike) < 3:
+    if len(ranked) < 3:
         return ""
-    return f"It was picked from {len(alike)} by these very photos, so part of its lead may be luck."
+    return f"It was picked from {len(ranked)} by these very photos, so part of its lead may be luck."
+
+
+def of_others(number: int) -> str:
+    """Return in a sentence how many networks are not ranked, for they were judged on other photos; "" where none."""
+    if not number:
+        return ""
+    were = "was" if number == 1 else "were"
+    return (
+        f"{count(number, 'network')} {were} judged on other test photos, for the set has changed, and "
+        f"{'is' if number == 1 else 'are'} not ranked here."
+    )
 
 
 def of_labels(score: Score) -> str:
@@ -123,15 +152,17 @@ def who_recognises(scores: Sequence[Score]) -> None:
 # -- the tables --------------------------------------------------------------------------------------------------
 
 
-def plain_of(runs: Sequence[Run]) -> list[Score]:
+def plain_of(runs: Sequence[Run], others: Collection[str] = ()) -> list[Score]:
     """Return each plain method once for each share of labels that a run used, from the newest such run.
 
-    An untrained network is a method of its own for each backbone.
+    An untrained network is a method of its own for each backbone. ``others`` are the ids of the runs that were judged
+    on other photos: a method that was judged beside them alone says so.
     """
     newest = {
         (score.labels or 0, score.name): score for run in reversed(runs) for score in results.baseline_scores(run)
     }
-    return sorted(newest.values(), key=lambda score: -(score.labels or 0))
+    told = [replace(score, split=_OF_OTHERS) if score.run in others else score for score in newest.values()]
+    return sorted(told, key=lambda score: -(score.labels or 0))
 
 
 def val_rows(runs: Sequence[Run], named: dict[str, str]) -> list[Score]:

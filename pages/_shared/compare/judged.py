@@ -49,7 +49,7 @@ def judged(run: Run) -> Judged | None:
         return None
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_data(show_spinner=False, max_entries=512)
 def _read(run_id: str, path: str, changed: int) -> Judged:
     run = studio().run(run_id)
     people = open_for(run, studio().workspace, run.config["recipe"]["dataset"]).people
@@ -57,6 +57,12 @@ def _read(run_id: str, path: str, changed: int) -> Judged:
     table = shapes.table(Path(path), names, names[1:], len(people)).sort_values("face")
     faces, labels, answers = (table[name].to_numpy() for name in names)
     return Judged(faces, labels, answers, tuple(people))
+
+
+def on_other_photos(run: Run, than: Run) -> bool:
+    """Return whether two runs of a set were judged on other test photos; False where their answers are gone."""
+    one, other = judged(run), judged(than)
+    return one is not None and other is not None and not one.same_photos_as(other)
 
 
 def tested(first: Run, second: Run) -> McNemar | None:
