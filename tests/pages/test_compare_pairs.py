@@ -94,8 +94,8 @@ FIRST = "1\t2\nAnn_Lee\t1\t9\nBo\t1\t2\nAnn_Lee\t10\tBo\t1\nBo\t3\tCy_de_la_O\t1
 OTHER = FIRST.replace("Ann_Lee\t1\t9", "Ann_Lee\t1\t8")
 
 
-def asked(workspace: Path, folder: str, text: str, model: str = "pixels") -> Run:
-    path = workspace / folder / "pairs.txt"
+def asked(workspace: Path, folder: str, text: str, model: str = "pixels", name: str = "pairs.txt") -> Run:
+    path = workspace / folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     return run_here(
@@ -118,6 +118,15 @@ def test_two_lists_of_one_name_and_length_are_not_compared(empty_workspace: Path
     assert [len(table.value) for table in app.dataframe] == [2, 1]
     assert "4 pairs, from pairs.txt" in words(app).replace("\\", "")
     assert all(name.startswith("pairs.txt") for table in app.dataframe for name in table.value["From"])
+
+
+def test_a_copy_of_a_list_is_the_list_and_who_was_asked_twice_stands_there_once(empty_workspace: Path) -> None:
+    lfw_like(empty_workspace)
+    asked(empty_workspace, "a", FIRST)
+    again = asked(empty_workspace, "b", FIRST.replace("\n", "\r\n"), name="copy.txt")
+    other = asked(empty_workspace, "b", FIRST, model="pixels-whitened", name="copy.txt")
+    (found,) = lists_of(Studio(empty_workspace).runs("evaluate"))
+    assert [run.id for run in found.runs] == [other.id, again.id] and found.name == "pairs.txt"
 
 
 def test_two_seeds_draw_two_lists(empty_workspace: Path) -> None:

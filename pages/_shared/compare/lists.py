@@ -25,21 +25,39 @@ class PairList:
     digest: str
     name: str  # no two alike
     runs: tuple[Run, ...]
+    brought: bool  # as a file, and not drawn from the test part
 
 
 def lists_of(finished: Sequence[Run]) -> list[PairList]:
     """Return the lists of pairs that finished evaluations asked about, that of the newest first.
 
+    Of evaluations that asked the same of the same model the newest is there; a copy of a list is the list.
     Two files of one name may hold other pairs, and two seeds draw other ones; a set that was corrected has other
     people. Where what a run was asked cannot be read any more, it stands alone.
     """
     groups: dict[str, list[Run]] = {}
     for run in finished:
         groups.setdefault(_digest(run), []).append(run)
-    names = {digest: _named(runs[0], fully=False) for digest, runs in groups.items()}
-    names |= {digest: _named(groups[digest][0], fully=True) for digest in _repeated(names)}
+    # By the first file that brought a list: who judges another model from a copy of it renames nothing.
+    names = {digest: _named(runs[-1], fully=False) for digest, runs in groups.items()}
+    names |= {digest: _named(groups[digest][-1], fully=True) for digest in _repeated(names)}
     names |= {digest: f"{names[digest]} · {digest[:4]}" for digest in _repeated(names)}
-    return [PairList(digest, names[digest], tuple(runs)) for digest, runs in groups.items()]
+    return [
+        PairList(digest, names[digest], _each_once(runs), brought=bool(runs[-1].config["recipe"]["pairs"]))
+        for digest, runs in groups.items()
+    ]
+
+
+def _each_once(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Return of evaluations of one list that asked the same model in the same way, its file aside, the first."""
+    kept: list[Run] = []
+    asked: list[dict[str, Any]] = []
+    for run in runs:
+        recipe = run.config["recipe"] | {"pairs": ""}
+        if recipe not in asked:
+            asked.append(recipe)
+            kept.append(run)
+    return tuple(kept)
 
 
 def _repeated(names: Mapping[str, str]) -> list[str]:

@@ -75,8 +75,7 @@ def one_list(found: PairList, dataset: FaceDataset) -> None:
 
 def from_where(found: PairList) -> str:
     """Return in words where a list's pairs come from, as Markdown."""
-    listed = found.runs[0].config["recipe"]["pairs"]
-    return plain(f"from {found.name}" if listed else found.name)
+    return plain(f"from {found.name}" if found.brought else found.name)
 
 
 # -- starting ----------------------------------------------------------------------------------------------------
