@@ -38,6 +38,14 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(name for word in given for name in (methods.nameless() if word == ALL else [word])))
 
 
+def named(text: str, advice: str) -> str:
+    """Return the words of a list with commas between them; ValueError with the advice where there is none."""
+    found = words(text)
+    if not found:
+        raise ValueError(advice)
+    return ", ".join(found)
+
+
 def read(text: str, backbone: str, workspace: Path, *, nameless: bool = True) -> list[Start]:
     """Return the starts that a text names; with ``nameless`` only those that have not learnt from names.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from facessl import studying
 from facessl.dataset import FaceDataset
@@ -67,6 +67,11 @@ class Options(BaseModel):
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Everything random follows from it.")
     device: Device = Field("auto", description="Where to compute.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 means one a core.")
+
+    @field_validator("models")
+    @classmethod
+    def _not_empty(cls, text: str) -> str:
+        return _starts.named(text, "name a model or more, with commas between them: all, simclr, a run's id, imagenet")
 
 
 def steps(dataset: FaceDataset, options: Options, workspace: Path) -> list[Step]:

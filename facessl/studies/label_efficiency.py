@@ -72,11 +72,9 @@ class Options(BaseModel):
     @field_validator("starts")
     @classmethod
     def _not_empty(cls, text: str) -> str:
-        if not (words := _starts.words(text)):
-            raise ValueError(
-                "name a start or more, with commas between them: nothing, untrained, imagenet, simclr, a run's id"
-            )
-        return ", ".join(words)
+        return _starts.named(
+            text, "name a start or more, with commas between them: nothing, untrained, imagenet, simclr, a run's id"
+        )
 
 
 def read_shares(text: str) -> list[float]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from facessl import files, recipes, resolve, runs
 from facessl.config import RECIPES
@@ -118,6 +119,8 @@ def test_what_is_asked_anyway_may_be_named_and_an_unknown_word_is_answered_witho
     assert named == factors.steps(dataset, factors.Options(models="simclr"), prepared_home)
     with pytest.raises(RecipeError, match="'eigenfaces' is unknown here; name a method") as refused:
         factors.steps(dataset, factors.Options(models="eigenfaces"), prepared_home)
+    with pytest.raises(ValidationError, match="name a model or more"):
+        factors.Options(models=" ,")
     assert "python -m" not in str(refused.value)
 
 
@@ -142,7 +145,7 @@ def test_a_stem_is_that_of_every_network_that_brings_none(prepared_home: Path) -
 
 @pytest.mark.parametrize(
     "options, because",
-    [({"models": "", "backbone": "foo"}, "no backbone called 'foo'"), ({"device": "cuda:7"}, "no cuda")],
+    [({"models": "pixels", "backbone": "foo"}, "no backbone called 'foo'"), ({"device": "cuda:7"}, "no cuda")],
 )
 def test_a_study_that_could_never_work_is_refused_before_it_exists(
     prepared_home: Path, options: dict[str, str], because: str
