@@ -71,6 +71,8 @@ def fit(
             while loop.progress.epoch < recipe.epochs and not loop.over:
                 loop.one_epoch()
                 loop.finish_epoch(on_epoch)
+        if loop.over:  # no more steps will come: what is left is to be judged, and a bar at two thirds would not end
+            loop.report(steps=loop.progress.so_far()["step"])
         if loop.best is not None and world.first:
             loop.best.give(loop.modules)
             run.log(loop.best.why(recipe.epochs))

@@ -392,6 +392,7 @@ def test_a_loop_that_is_over_is_not_gone_on_with(workspace: Path, monkeypatch: p
     monkeypatch.setattr(training._Loop, "one_epoch", lambda self: pytest.fail("it learnt on"))
     again = finetune(run, workspace)
     assert again["early_stop"] == first["early_stop"] and len(run.metrics()) == epochs
+    assert run.status().step == run.status().steps  # its bar stands at the end, and not at the third that was needed
     for name, tensor in weights_of(run).items():
         assert torch.equal(tensor, expected[name]), name
 
