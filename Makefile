@@ -21,10 +21,11 @@ lint: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 
-# One thread a test process: two of them share the machine already. What waits for processes or a browser can be late where
-# a machine is busy: a test that fails has a second try, and is named then.
+# One thread a test process: two of them share the machine already. Files go in their own order, which has the demo's
+# first: ordered by the number of their tests, its minutes would come last, with nothing beside them. What waits for
+# processes or a browser can be late where a machine is busy: a test that fails has a second try, and is named then.
 tests: .venv/installed-dev chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --durations 15 --reruns 1 -rsR
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 15 --reruns 1 -rsR
 	@$(BIN)/python -m tests.chromium --remind
 
 long: .venv/installed-dev chromium
