@@ -90,7 +90,8 @@ def test_the_loss_is_drawn_under_the_line_of_nothing_learnt():
     figure = figures.loss_curve(under(math.log(255)))
     assert (numbers(figure.data[0].x), numbers(figure.data[0].y)) == ([1, 2], [5.0, 4.5])
     assert lines_of(figure) == [math.log(255)]
-    assert figure.layout.annotations[0].text == "nothing learnt"
+    assert [(shape.name, shape.showlegend) for shape in figure.layout.shapes] == [("nothing learnt", True)]
+    assert not figure.layout.annotations  # along the line it would lie on a curve that begins there
     assert not figures.loss_curve(ROWS).layout.shapes
 
 
@@ -100,7 +101,7 @@ def test_the_line_of_nothing_learnt_steps_where_a_run_went_on_with_another_batch
     assert [(shape.x0, shape.x1, shape.y0, shape.y1) for shape in figure.layout.shapes] == [
         (1, 3.5, math.log(127), math.log(127)), (3.5, 5, math.log(1023), math.log(1023)),
     ]  # fmt: skip
-    assert [(named.text, named.y) for named in figure.layout.annotations] == [("nothing learnt", math.log(1023))]
+    assert [shape.showlegend for shape in figure.layout.shapes] == [True, None]
 
 
 def test_each_run_laid_over_has_its_own_line_of_nothing_learnt_where_they_differ():
@@ -114,7 +115,7 @@ def test_each_run_laid_over_has_its_own_line_of_nothing_learnt_where_they_differ
     bottom, top = figure.layout.yaxis.range
     assert bottom == 0 and top > math.log(1023)
     alike = figures.loss_curve(own, over={"the same": own})
-    assert lines_of(alike) == [math.log(127)] and alike.layout.annotations[0].text == "nothing learnt"
+    assert lines_of(alike) == [math.log(127)] and alike.layout.shapes[0].name == "nothing learnt"
 
 
 def test_a_run_laid_over_with_its_own_steps_is_named_once():

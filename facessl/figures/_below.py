@@ -16,7 +16,14 @@ _AXIS = 70  # pixels of the axis' numbers and title between chart and legend
 
 def legend_name(name: str) -> str:
     """Return a whole name for a legend, on as many lines as it takes on a phone, nothing in it read as markup."""
-    return "<br>".join(escape(line, quote=False) for line in textwrap.wrap(name, _LETTERS)) or "–"
+    lines = textwrap.wrap(name, _LETTERS)
+    # On no more lines than that, but of about one length: a single letter on the last looks like a mistake.
+    evenly = next((w for w in range(len(name) // max(len(lines), 1), _LETTERS) if _fits(name, w, len(lines))), _LETTERS)
+    return "<br>".join(escape(line, quote=False) for line in textwrap.wrap(name, evenly)) or "–"
+
+
+def _fits(name: str, width: int, lines: int) -> bool:
+    return width > 0 and len(textwrap.wrap(name, width)) <= lines
 
 
 def layout_above_legend(figure: "Figure", *, height: int, **more: Any) -> None:

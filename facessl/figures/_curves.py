@@ -16,6 +16,7 @@ _MOST = 1000  # points of a line: more than a screen has columns, and a browser 
 MARKED = 60  # points up to which each has a dot of its own
 _FAINT = 0.25
 _HEIGHT = 320  # pixels, without the legend
+_NOTHING = "nothing learnt"
 
 
 class _Line(NamedTuple):
@@ -42,10 +43,10 @@ def loss_curve(rows: Rows, *, smoothing: float = 0.0, over: Mapping[str, Rows] |
     figure = _curves(rows, {"loss": "loss"}, scale=1, title="loss", smoothing=smoothing, over=others)
     lines = [(_with_chance(some), colour) for some, colour in zip((rows, *others.values()), _of_runs(), strict=False)]
     if len({frozenset(row["chance"] for row in some) for some, _ in lines}) == 1:
-        _nothing_learnt(figure, lines[0][0])
-        return from_zero(figure)
-    for (some, colour), run in zip(lines, ("", *others), strict=True):
-        _nothing_learnt(figure, some, colour=colour, name=f"nothing learnt, {run}" if run else "nothing learnt")
+        _nothing_learnt(figure, lines[0][0], name=_NOTHING)
+    else:
+        for (some, colour), run in zip(lines, ("", *others), strict=True):
+            _nothing_learnt(figure, some, colour=colour, name=f"{_NOTHING}, {run}" if run else _NOTHING)
     layout_above_legend(figure, height=_HEIGHT)
     return from_zero(figure)
 
@@ -59,32 +60,24 @@ def _of_runs() -> Iterator[str]:
     return chain((ACCENT,), cycle(PALETTE[1:]))
 
 
-def _nothing_learnt(figure: "Figure", rows: Rows, *, colour: str = GREY, name: str = "") -> None:
+def _nothing_learnt(figure: "Figure", rows: Rows, *, name: str, colour: str = GREY) -> None:
     """Draw the line of each stretch of epochs with the same chance; where there is but one, from edge to edge.
 
-    With a ``name`` it is thin and stands in the legend, else that is written along it.
+    It is named in the legend: written along the line, the name would lie on a curve that begins there.
     """
-    line: dict[str, Any] = {"dash": "dash", "width": 1.5 if name else 2, "color": colour}
+    line: dict[str, Any] = {"dash": "dash", "width": 1.5, "color": colour}
     stretches = [list(stretch) for _, stretch in groupby(rows, key=lambda row: row["chance"])]
     if not stretches:
         return
-    last: float = rows[-1]["chance"]
-    if len(stretches) == 1 and name:
-        figure.add_hline(last, line=line, name=legend_name(name), showlegend=True)
-        return
     if len(stretches) == 1:
-        figure.add_hline(last, line=line, annotation_text="nothing learnt", annotation_position="top right")
+        figure.add_hline(rows[-1]["chance"], line=line, name=legend_name(name), showlegend=True)
         return
     joints = [(before[-1]["epoch"] + after[0]["epoch"]) / 2 for before, after in pairwise(stretches)]
     edges = pairwise([rows[0]["epoch"], *joints, rows[-1]["epoch"]])
     for (left, right), stretch in zip(edges, stretches, strict=True):
         height = stretch[0]["chance"]
-        in_legend = {"name": legend_name(name), "showlegend": True} if name and stretch is stretches[0] else {}
+        in_legend = {"name": legend_name(name), "showlegend": True} if stretch is stretches[0] else {}
         figure.add_shape(type="line", x0=left, x1=right, y0=height, y1=height, line=line, **in_legend)
-    if name:
-        return
-    named = {"x": 1, "xref": "x domain", "xanchor": "right", "y": last, "yanchor": "bottom"}
-    figure.add_annotation(text="nothing learnt", showarrow=False, **named)
 
 
 def knn_curve(

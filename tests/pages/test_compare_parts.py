@@ -198,9 +198,15 @@ def test_how_each_was_measured_stands_behind_all_that_is_compared() -> None:
 
 
 def test_an_interval_beside_its_accuracy_takes_its_own_room_and_a_remark_what_it_needs() -> None:
-    shown = report._interval_column(["", "12.5 % – 100.0 %"])
+    shown = report._interval_column(["", "12.5 % – 100.0 %"], "")
     assert shown["label"] == "95 % interval" and shown["width"]
-    assert report._interval_column(["12.5 % – 100.0 %", "the weights are not here"])["width"] is None
+    assert report._interval_column(["12.5 % – 100.0 %", "the weights are not here"], "")["width"] is None
+
+
+@pytest.mark.parametrize(("of", "label"), [("top-3", "Top-3, 95 %"), ("ours done right: top-1", "95 % interval")])
+def test_an_interval_says_of_which_of_several_accuracies_it_is(of: str, label: str) -> None:
+    shown = report._interval_column(["12.5 % – 100.0 %"], of)
+    assert shown["label"] == label and shown["help"] == f"95 % interval of {of}"
 
 
 def test_csv_of_a_report_holds_all_that_is_known_of_an_accuracy() -> None:

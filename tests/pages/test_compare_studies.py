@@ -73,8 +73,9 @@ def test_columns_of_text_are_as_wide_as_their_text_also_where_there_are_ten(empt
     report = {**REPORT, "tables": [{"title": "Known", "columns": columns, "rows": [dict.fromkeys(columns, cell)]}]}
     app = linked(study(empty_workspace, "finished", report))
     shown = json.loads(app.dataframe[0].proto.columns)
-    assert all(shown[name]["width"] >= 7 * len(cell) + 16 for name in columns)  # 7 pixels a letter, 16 around it
-    assert shown["model"]["width"] <= 280  # a phone shows a figure beside it
+    # 7 pixels a letter, 16 around it
+    assert all(shown[name.capitalize()]["width"] >= 7 * len(cell) + 16 for name in columns)
+    assert shown["Model"]["width"] <= 280  # a phone shows a figure beside it
 
 
 def test_names_that_are_sentences_wrap_so_that_a_phone_shows_an_accuracy_beside() -> None:

@@ -56,28 +56,33 @@ def show_table(table: Mapping[str, Any], *, key: str, name: str) -> None:
     st.markdown(f"**{plain(table['title'])}**")
     columns, said = spread_out(table)
     accuracies = accuracy_columns(table)
+    several = len(accuracies) > 1
     rows = table["rows"]
     first = table["columns"][0]
     wraps = has_sentences(columns[first])
-    st.dataframe(
-        columns, hide_index=True, key=key, height="content" if len(rows) <= 15 else 560, alt=table["title"],
-        placeholder="–", row_height=row_height([str(name) for name in columns[first]], _NAME_WIDTH) if wraps else None,
-        column_config={
-            **{
-                column: st.column_config.TextColumn(
-                    width=min(_LETTER * letters + _PADDING, _FIRST_WIDTH if column == first else 400)
-                )
-                for column, values in columns.items() if _LEAST_LETTERS < (letters := _letters(values)) <= _NAME_LETTERS
-            },
-            **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if wraps else {}),
-            **{column: st.column_config.NumberColumn(format="%.3f") for column in columns if _is_fine(columns[column])},
-            **{
-                column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if wraps else None)
-                for column in columns if column in accuracies or is_share(column)
-            },
-            # It stands beside its accuracy: the whole name again would take the room of the next figure.
-            **{f"{column}{INTERVAL}": _interval_column(columns[f"{column}{INTERVAL}"]) for column in accuracies},
+    config = {
+        **{
+            column: st.column_config.TextColumn(
+                width=min(_LETTER * letters + _PADDING, _FIRST_WIDTH if column == first else 400)
+            )
+            for column, values in columns.items() if _LEAST_LETTERS < (letters := _letters(values)) <= _NAME_LETTERS
         },
+        **({first: st.column_config.TextColumn(width=_NAME_WIDTH)} if wraps else {}),
+        **{column: st.column_config.NumberColumn(format="%.3f") for column in columns if _is_fine(columns[column])},
+        **{
+            column: st.column_config.NumberColumn(format="%.1f %%", alignment="left" if wraps else None)
+            for column in columns if column in accuracies or is_share(column)
+        },
+        **{
+            f"{column}{INTERVAL}": _interval_column(columns[f"{column}{INTERVAL}"], column if several else "")
+            for column in accuracies
+        },
+    }  # fmt: skip
+    st.dataframe(
+        {_head(column): values for column, values in columns.items()}, hide_index=True, key=key,
+        height="content" if len(rows) <= 15 else 560, alt=table["title"], placeholder="–",
+        row_height=row_height([str(name) for name in columns[first]], _NAME_WIDTH) if wraps else None,
+        column_config={_head(column): shown for column, shown in config.items()},
     )  # fmt: skip
     notes = [table.get("note", ""), said]
     if any(notes):
@@ -109,7 +114,17 @@ def has_sentences(names: Sequence[Any]) -> bool:
     return max((len(str(name)) for name in names), default=0) > _NAME_LETTERS
 
 
-def _interval_column(texts: Sequence[str]) -> Any:
-    """Return how intervals are shown; left alone, a column is as wide as its first rows, which may be empty."""
+def _head(column: str) -> str:
+    return column[:1].upper() + column[1:]
+
+
+def _interval_column(texts: Sequence[str], of: str) -> Any:
+    """Return how intervals are shown; left alone, a column is as wide as its first rows, which may be empty.
+
+    They stand beside their accuracy: a long name again would take the room of the next figure.
+    """
     remark = max(map(len, texts)) > len("100.0 % – 100.0 %")
-    return st.column_config.TextColumn("95 % interval", width=None if remark else _INTERVAL_WIDTH)
+    title = f"{_head(of)}, 95 %" if 0 < len(of) <= _LEAST_LETTERS else "95 % interval"
+    return st.column_config.TextColumn(
+        title, width=None if remark else _INTERVAL_WIDTH, help=f"95 % interval of {of}" if of else None
+    )

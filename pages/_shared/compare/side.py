@@ -15,6 +15,7 @@ from pages._shared.compare.people import two_models
 from pages._shared.words import count, label, plain
 
 _AT_FIRST = 4  # runs that are chosen before anybody chooses
+_MUCH_LONGER = 5  # times as many epochs: the shorter runs are a knot at the chart's left then
 _OTHERWISE = "background-color: rgba(44, 143, 153, 0.28)"  # reads in light and in dark
 _KINDS = {"finetune": "fine-tunings", "pretrain": "pre-trainings"}
 _CURVES = {"finetune": ("val_top1", "right on val photos, %"), "pretrain": ("knn_accuracy", "k-NN on val, %")}
@@ -153,6 +154,9 @@ def curves(picked: Sequence[Run], named: dict[str, str]) -> None:
             figure = figures.overlaid_curves(rows, field, title, by="time" if by == "time" else "epoch")
             name = f"{_KINDS[kind]} by {by}"
             chart(figure, title=name.capitalize(), key=f"compare-{field}", name=name)
+            lasted = [own[-1]["epoch"] for own in rows.values()]
+            if max(lasted) > _MUCH_LONGER * max(min(lasted), 1):
+                st.caption("Drag across a part of the chart to see it larger; a double click shows all of it again.")
 
 
 def _rows(picked: Sequence[Run], named: dict[str, str], kind: str) -> dict[str, list[dict[str, Any]]]:

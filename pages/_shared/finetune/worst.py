@@ -46,8 +46,8 @@ def _mistake(run: Run, dataset: FaceDataset, answers: Answers, place: int, seen:
     st.html(pair(pictures))
     if seen is not None and not seen.any():
         st.caption(f"Where it looked: {NOWHERE}.")
-    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+    with st.container(gap=None):  # the button below: beside long names there is no room, and each would stand elsewhere
         share = percent(answers.shares[place], 0)
-        st.markdown(f"**{plain(on_one_line(right))}**  \ncalled {plain(on_one_line(given))}, {share}", width="stretch")
+        st.markdown(f"**{plain(on_one_line(right))}**  \ncalled {plain(on_one_line(given))}, {share}")
         if st.button("Open", key=f"finetune-worst-{run.id}-{face}", type="tertiary", icon=":material/open_in_full:"):
             open_answer(run, face)
