@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from facessl import figures
+from facessl.figures._below import legend_name
 
 NAMES = [f"Person {i}" for i in range(70)]
 ROWS: list[dict[str, Any]] = [
@@ -219,6 +220,15 @@ def test_an_axis_of_accuracies_that_come_near_100_has_its_tick(highest: float):
     rows = [{"epoch": epoch, "train_top1": share, "val_top1": 0.3} for epoch, share in ((1, 0.5), (2, highest))]
     for figure in (figures.accuracy_curves(rows), figures.overlaid_curves({"one": rows}, "train_top1", "right, %")):
         assert ticks_of(figure)[-1] == 100
+
+
+@pytest.mark.parametrize(("name", "lines"), [
+    ("Fine-tuned TinyVGG from SimCLR · TinyVGG on g", ["Fine-tuned TinyVGG from", "SimCLR · TinyVGG on g"]),
+    ("k-NN <b>", ["k-NN &lt;b&gt;"]),
+    ("", ["–"]),
+])  # fmt: skip
+def test_a_long_name_in_a_legend_breaks_into_lines_of_about_one_length(name: str, lines: list[str]):
+    assert legend_name(name).split("<br>") == lines
 
 
 def test_a_loss_below_zero_has_a_tick_below_it():

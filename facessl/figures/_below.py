@@ -9,6 +9,7 @@ from facessl.figures._look import layout
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_BOUND = "\N{NO-BREAK SPACE}·"
 _LETTERS = 40  # of a name that fit a line of a legend on a phone
 _LINE = 22  # pixels
 _AXIS = 70  # pixels of the axis' numbers and title between chart and legend
@@ -16,10 +17,12 @@ _AXIS = 70  # pixels of the axis' numbers and title between chart and legend
 
 def legend_name(name: str) -> str:
     """Return a whole name for a legend, on as many lines as it takes on a phone, nothing in it read as markup."""
+    name = name.replace(" ·", _BOUND)  # no line begins with what parts two words
     lines = textwrap.wrap(name, _LETTERS)
     # On no more lines than that, but of about one length: a single letter on the last looks like a mistake.
     evenly = next((w for w in range(len(name) // max(len(lines), 1), _LETTERS) if _fits(name, w, len(lines))), _LETTERS)
-    return "<br>".join(escape(line, quote=False) for line in textwrap.wrap(name, evenly)) or "–"
+    wrapped = (line.replace(_BOUND, " ·") for line in textwrap.wrap(name, evenly))
+    return "<br>".join(escape(line, quote=False) for line in wrapped) or "–"
 
 
 def _fits(name: str, width: int, lines: int) -> bool:
