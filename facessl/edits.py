@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from facessl import files
-from facessl.errors import DatasetError
+from facessl.errors import DamagedError, DatasetError
 from facessl.sources import tidy_name
 
 if TYPE_CHECKING:
@@ -53,14 +53,23 @@ class Edit:
 
 
 def read(folder: Path, count: int | None = None) -> list[Edit]:
-    """Return the first ``count`` edits of a set (None: all) in their order; what one of them undid is marked."""
+    """Return the first ``count`` edits of a set (None: all) in their order; what one of them undid is marked.
+
+    Raises:
+        DamagedError: A line is whole, and no edit. One that was cut off by a crash is not there.
+    """
     path = folder / FILE
     if not path.exists():
         return []
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]  # one may be cut off
-    rows = rows[:count]
-    undone = {row["edit"] for row in rows if row["action"] == "undo"}
-    return [Edit(id=number, undone=number in undone, **row) for number, row in enumerate(rows, start=1)]
+    try:
+        rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]  # one may be cut off
+        rows = rows[:count]
+        undone = {row["edit"] for row in rows if row["action"] == "undo"}
+        return [Edit(id=number, undone=number in undone, **row) for number, row in enumerate(rows, start=1)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedError(
+            f"{FILE} of {folder.name} has a line that is no correction; take that out, or bring the file from a copy."
+        ) from error
 
 
 def append(folder: Path, table: "pd.DataFrame", action: Action, **what: Any) -> None:

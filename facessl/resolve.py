@@ -56,6 +56,7 @@ def resolve(kind: str, settings: dict[str, Any], workspace: Path) -> Recipe:
     start = settings.get(named_by)
     if isinstance(start, str) and start not in _NO_RUN:
         parent = runs.find(workspace, start)
+        parent.check_readable()
         settings[named_by] = parent.id
         _take_from(parent, kind, settings)
     recipe = recipes.build(config.RECIPES[kind], settings)

@@ -87,15 +87,19 @@ class Run:
             return files.read_json(self.path / "about.json")
         return {}
 
+    def check_readable(self) -> None:
+        """Raise RunError where the settings cannot be read any more."""
+        if self.config["kind"] == DAMAGED:
+            raise RunError(f"The settings of {self.id} cannot be read any more; delete it.")
+
     def recipe(self) -> Any:
         """Return the run's recipe as its checked model.
 
         Raises:
             RunError: The settings cannot be read any more, or cannot work. RecipeError: a plug-in of theirs is gone.
         """
+        self.check_readable()
         config = self.config
-        if config["kind"] == DAMAGED:
-            raise RunError(f"The settings of {self.id} cannot be read any more; delete it.")
         try:
             return RECIPES[config["kind"]](**config["recipe"])
         except ValidationError as error:

@@ -35,6 +35,8 @@ def create(
     set how many corrections of people the run sees, however many follow.
     """
     parts = [getattr(recipe, name, "") for name in ("preset", "method", "mode", "model", "source", "backbone")]
+    if getattr(recipe, "model", "untrained") not in ("untrained", "imagenet"):
+        parts.pop()  # the model brings its own network, or has none
     words = [part.replace("_", "") for part in parts]
     slug = "-".join([kind, *(word for word in words if word.isalnum())][:3])
     path = _free_folder(workspace, slug)

@@ -92,7 +92,7 @@ def compare_runs(dataset: FaceDataset) -> None:
         return
     shown = without_those_of_studies(finished, st.query_params.get_all("run"), key="compare-of-studies")
     named = names_of(shown)
-    board(shown, named, dataset.name)
+    board(shown, named, dataset)
     side_by_side(shown, named)
 
 

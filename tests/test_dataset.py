@@ -59,11 +59,10 @@ def test_labels_are_indices_into_people(dataset: FaceDataset) -> None:
 
 
 def test_opening_reads_no_faces(tmp_path: Path) -> None:
-    folder = tmp_path / "datasets" / "light"
-    folder.mkdir(parents=True)
-    (folder / "dataset.json").write_text(json.dumps({"people": ["Anna"], "recipe": {"size": 40}}))
-    light = open_dataset(tmp_path, "light")
-    assert (light.people, light.size) == (["Anna"], 40)
+    make_set(tmp_path, people=1)
+    opened = open_dataset(tmp_path, "tiny")
+    assert (opened.people, opened.size) == (["Person 0"], 32)
+    assert not {"faces", "table", "crops"} & vars(opened).keys()  # what is kept once it was asked for
 
 
 def test_the_summary_is_of_the_set_as_it_stands(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from facessl import config, edits, runs
 from facessl.dataset import FaceDataset, open_dataset, open_for
-from facessl.errors import DatasetError
+from facessl.errors import DamagedError, DatasetError
 from facessl.studio import Studio
 from tests.tiny import make_set
 
@@ -104,6 +104,14 @@ def test_a_line_cut_off_by_a_crash_costs_only_itself(workspace: Path) -> None:
     with open(dataset.path / edits.FILE, "a") as file:
         file.write('\n{"action": "rename", "per')
     assert edit(workspace, "rename", person="Person 1", to="B").people == ["A", "B", "Person 2"]
+
+
+def test_a_line_that_is_no_correction_is_not_passed_over(workspace: Path) -> None:
+    folder = workspace / "datasets" / "tiny"
+    for line in ('{"foo": 1}', '{"action": "undo", "when": ""}', "a hand was here}"):
+        (folder / edits.FILE).write_text(f"{line}\n")
+        with pytest.raises(DamagedError, match="has a line that is no correction"):
+            edits.read(folder)
 
 
 def test_a_run_sees_the_edits_there_were_when_it_was_made(workspace: Path) -> None:

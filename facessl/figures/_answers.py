@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _BINS = 40
-# Of the confusion matrix, share -> how much colour: steep, so that every number stands on a pale or on a dark cell,
-# and white letters from there on read on both a light and a dark page.
-_SHADES = ((0, 0.04), (0.15, 0.3), (0.34, 0.8), (1, 1))
-_WHITE_ABOVE = 0.3
+# Of the confusion matrix, share -> how much colour: with a step, so that every number stands on a pale or on a dark
+# cell, and white letters from there on read on both a light and a dark page.
+_WHITE_ABOVE = 0.19
+_SHADES = ((0, 0.04), (_WHITE_ABOVE, 0.28), (_WHITE_ABOVE, 0.78), (1, 1))
 _UPRIGHT_FROM = 10  # people whose names, written aslant, do not lie on each other on a phone
 
 

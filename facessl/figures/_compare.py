@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 By = Literal["epoch", "time"]
 _MINUTES_FROM = 300  # seconds from which a time axis counts in minutes
 _HOURS_FROM = 4 * 3600
+_EDGE = 0.02  # of the axis: room for half a mark
 _BESIDE = 1.5  # times as much as the dearest an axis of costs reaches, and as little as the cheapest
 
 
@@ -45,7 +46,7 @@ def overlaid_curves(runs: Mapping[str, Rows], field: str, title: str, *, by: By 
     from plotly import graph_objects as go
 
     lines = {name: _measured(rows, field, by) for name, rows in runs.items()}
-    last = max((x for xs, _ in lines.values() for x in xs), default=1.0)
+    last = max((x for xs, _ in lines.values() for x in xs), default=0.0) or 1.0
     divisor, unit = _unit_of_time(last) if by == "time" else (1, "epoch")
     figure = go.Figure()
     for number, (name, measured) in enumerate(lines.items()):
@@ -59,7 +60,8 @@ def overlaid_curves(runs: Mapping[str, Rows], field: str, title: str, *, by: By 
         )  # fmt: skip
     hovermode = "x unified" if by == "epoch" else "closest"
     layout_above_legend(figure, height=330, hovermode=hovermode)
-    figure.update_xaxes(title="epoch" if by == "epoch" else f"time trained, {unit}", showgrid=False, rangemode="tozero")
+    figure.update_xaxes(title="epoch" if by == "epoch" else f"time trained, {unit}", showgrid=False)
+    figure.update_xaxes(range=[-_EDGE * last / divisor, (1 + _EDGE) * last / divisor])  # no mark is cut in half
     if by == "epoch":
         figure.update_xaxes(dtick=1 if last <= 10 else None, unifiedhovertitle={"text": "after epoch %{x}"})
     figure.update_yaxes(title=title)

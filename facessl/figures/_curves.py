@@ -44,6 +44,7 @@ def loss_curve(rows: Rows, *, smoothing: float = 0.0, over: Mapping[str, Rows] |
     lines = [(_with_chance(some), colour) for some, colour in zip((rows, *others.values()), _of_runs(), strict=False)]
     if len({frozenset(row["chance"] for row in some) for some, _ in lines}) == 1:
         _nothing_learnt(figure, lines[0][0], name=_NOTHING)
+        figure.data[0 if not smoothing else 1].showlegend = bool(lines[0][0])
     else:
         for (some, colour), run in zip(lines, ("", *others), strict=True):
             _nothing_learnt(figure, some, colour=colour, name=f"{_NOTHING}, {run}" if run else _NOTHING)

@@ -75,7 +75,8 @@ def around(figure: "Figure") -> "Figure":
     """Let the vertical axis run from a tick below all drawn to one above: what is compared lies far from zero."""
     heights = _heights(figure)
     least, most = min(heights, default=0.0), max(heights, default=0.0)
-    return _between_ticks(figure, [least - 0.04 * (most - least), *heights])  # a line on the edge looks like an axis
+    below = least - 0.04 * (most - least)  # a line on the edge looks like an axis
+    return _between_ticks(figure, [max(0.0, below) if least >= 0 else below, *heights])
 
 
 def _heights(figure: "Figure") -> list[float]:

@@ -90,10 +90,8 @@ def _sentence(line: Line, rival: Line, verdicts: Mapping[float, int]) -> str:
     lost = [share for share in after if share in worse]
     apart = f"the two are not told apart, but with {_shares(lost)} {other} is better"
     how = "the two are not told apart" if not lost else f"{other} is better" if len(lost) == len(after) else apart
-    return (
-        f"{name} is better than {other} with {_shares(better)} of the labels; "
-        f"from {after[0]:g} % of the labels on, {how}."
-    )
+    then = f"with {after[0]:g} % of the labels" if len(after) == 1 else f"from {after[0]:g} % of the labels on,"
+    return f"{name} is better than {other} with {_shares(better)} of the labels; {then} {how}."
 
 
 def beside_plain(reached: Curves, tops: Mapping[Line, Tops], plain: Mapping[str, Tops]) -> list[str]:

@@ -68,13 +68,13 @@ def network(backbone: str, stem: Stem, image_size: int) -> dict[str, Any]:
 
 
 def _start(word: str, backbone: str, workspace: Path, *, nameless: bool) -> Start:
-    if word in ("nothing", "scratch"):
+    if word.lower() in ("nothing", "scratch"):
         return Start("nothing", "nothing", "nothing")
     if word == "untrained":
         return Start("untrained", "untrained", "the untrained network")
     if word == "imagenet":
         return Start("imagenet", "imagenet", "ImageNet", _no_weights(backbone))
-    method = word.replace("-", "_")
+    method = word.lower().replace("-", "_")
     if method in registry.names("methods"):
         plugin = registry.load("methods", method)
         if nameless and methods.needs_names(method):
@@ -91,9 +91,10 @@ def _of_run(word: str, workspace: Path, *, nameless: bool) -> Start:
             raise RecipeError(str(error)) from error  # several
         known = ", ".join(registry.names("methods"))
         raise RecipeError(
-            f"{word!r} is unknown here; name a method ({known}), all of them, imagenet, untrained, or a run that is "
-            "here by its id."
+            f"{word!r} is unknown here; name nothing, untrained, imagenet, a method ({known}), all for each method "
+            "that learns without names, or a run that is here by its id."
         ) from error
+    run.check_readable()
     damage.card(run.path)
     if nameless and (named := _learnt_from_names(run, workspace)):
         raise RecipeError(f"{named.id} learnt from names, so {run.id} is no start for few of them; leave it out.")

@@ -77,6 +77,8 @@ def level(one: "Figure", other: "Figure") -> None:
     height = max(figure.layout.height for figure in (one, other))
     below = max(figure.layout.margin.b for figure in (one, other))
     for figure in (one, other):
+        # A legend hangs at the figure's lower edge: it goes up with its chart.
+        figure.update_layout(legend_y=(below - figure.layout.margin.b) / height)
         figure.update_layout(height=height, margin_b=below)
 
 

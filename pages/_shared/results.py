@@ -10,6 +10,9 @@ from facessl.run import Run
 from facessl.significance import McNemar
 from pages._shared.words import PLAIN_KNN, count, percent, probability
 
+# Pixels of a table's columns with which a phone shows a name and its figure: of names, and of bars with their figure.
+NAME_WIDTH, BAR_WIDTH = 228, 122
+
 
 @dataclass(frozen=True)
 class Score:

@@ -104,7 +104,8 @@ def _select(
     # A link may name a run of another kind (a map's network); only what is nowhere is worth a word.
     if asked and asked not in options and not (name == "run" and any(run.id == asked for run in studio().runs())):
         st.warning(
-            f"The link asks for {plain(asked)}, which is not here; shown is another.", icon=":material/link_off:"
+            f"The link asks for {plain(asked)}, which is not here, or cannot be read any more; shown is another.",
+            icon=":material/link_off:",
         )
     value = st.session_state.get(key)
     if value not in options:

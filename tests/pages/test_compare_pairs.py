@@ -129,6 +129,16 @@ def test_a_copy_of_a_list_is_the_list_and_who_was_asked_twice_stands_there_once(
     assert [run.id for run in found.runs] == [other.id, again.id] and found.name == "pairs.txt"
 
 
+def test_a_setting_without_effect_makes_no_other_model(empty_workspace: Path) -> None:
+    tiny_set(empty_workspace)
+    for backbone in ("tinyvgg", "resnet18"):
+        for model in ("pixels", "untrained"):
+            asked = {"dataset": "tiny", "model": model, "backbone": backbone, "image_size": 32, "device": "cpu"}
+            run_here(empty_workspace, "evaluate", **asked)
+    (found,) = lists_of(Studio(empty_workspace).runs("evaluate"))
+    assert [run.config["recipe"]["model"] for run in found.runs] == ["untrained", "pixels", "untrained"]
+
+
 def test_two_seeds_draw_two_lists(empty_workspace: Path) -> None:
     tiny_set(empty_workspace)
     for seed in (0, 3):

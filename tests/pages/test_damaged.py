@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from facessl.cli import main
+from facessl.errors import DatasetError
 from facessl.preparation import fresh_name
 from facessl.run import Run
 from facessl.states import DAMAGED
@@ -70,6 +71,54 @@ def test_a_damaged_set_is_named_at_home_and_the_others_are_there(two_runs: tuple
     (workspace / "datasets" / "tiny" / "dataset.json").write_bytes(JUNK["a list"])
     for page in ("home", "data", "views", "pretrain", "embeddings", "finetune", "identify", "compare"):
         assert not open_page(page).exception, page
+
+
+NO_EDIT = b'{"foo": 1}\n'
+
+
+@pytest.mark.parametrize("name, junk", [
+    ("faces.parquet", JUNK["no text"]), ("faces.parquet", b""), ("faces.npy", None), ("faces.npy", b""),
+    ("edits.jsonl", NO_EDIT), ("dataset.json", JUNK["empty"]),
+])  # fmt: skip
+def test_a_set_of_which_any_file_is_damaged_is_refused_before_a_run_exists(
+    two_runs: tuple[Path, Run], name: str, junk: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace, _ = two_runs
+    path = workspace / "datasets" / "tiny" / name
+    path.write_bytes(path.read_bytes()[:5000] if junk is None else junk)
+    assert Studio(workspace).damaged_datasets() == ["tiny"]
+    capsys.readouterr()
+    for word in (["evaluate", "--model", "pixels"], ["finetune"], ["study", "--preset", "label_efficiency"]):
+        assert main([*word, "--dataset", "tiny", "--workspace", str(workspace)]) == 1
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and f"{name} does not hold any more what was written" in said
+    assert len(Studio(workspace).runs()) == 3
+    for page in ("compare", "finetune", "data"):
+        assert not open_page(page).exception, page
+
+
+def test_a_table_damaged_between_its_ends_is_a_sentence_too(two_runs: tuple[Path, Run]) -> None:
+    workspace, _ = two_runs
+    path = workspace / "datasets" / "tiny" / "faces.parquet"
+    content = bytearray(path.read_bytes())
+    content[4:-4] = bytes(len(content) - 8)
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"tiny is damaged: faces\.parquet"):
+        Studio(workspace).dataset("tiny").rows("test")
+
+
+@pytest.mark.parametrize("word", [
+    ["finetune", "--init"], ["pretrain", "--init"], ["evaluate", "--model"], ["embed", "--model"],
+    ["study", "--preset", "label_efficiency", "--starts"],
+])  # fmt: skip
+def test_nothing_begins_from_a_run_whose_settings_are_damaged(
+    two_runs: tuple[Path, Run], word: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace, run = two_runs
+    (run.path / "config.json").write_bytes(b"{}")
+    assert main([*word, run.id, "--dataset", "tiny", "--workspace", str(workspace)]) == 1
+    assert f"The settings of {run.id} cannot be read any more; delete it." in capsys.readouterr().err
+    assert len(list((workspace / "runs").iterdir())) == 3
 
 
 def test_a_damaged_run_cannot_go_on(two_runs: tuple[Path, Run], capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,7 @@ def test_what_is_asked_anyway_may_be_named_and_an_unknown_word_is_answered_witho
     dataset = open_dataset(prepared_home, "demo")
     named = factors.steps(dataset, factors.Options(models="pixels, untrained,simclr"), prepared_home)
     assert named == factors.steps(dataset, factors.Options(models="simclr"), prepared_home)
-    with pytest.raises(RecipeError, match="'eigenfaces' is unknown here; name a method") as refused:
+    with pytest.raises(RecipeError, match="'eigenfaces' is unknown here; name nothing, untrained") as refused:
         factors.steps(dataset, factors.Options(models="eigenfaces"), prepared_home)
     with pytest.raises(ValidationError, match="name a model or more"):
         factors.Options(models=" ,")

@@ -9,33 +9,37 @@ from typing import Any
 
 import streamlit as st
 
+from facessl.dataset import FaceDataset
 from facessl.run import Run
 from pages._shared import results
 from pages._shared.backend import studio
 from pages._shared.compare import judged
 from pages._shared.compare.cost import cost_of
-from pages._shared.compare.names import NAME_WIDTH, flat, row_height
-from pages._shared.results import Score
+from pages._shared.compare.names import flat, row_height
+from pages._shared.results import BAR_WIDTH, NAME_WIDTH, Score
 from pages._shared.widgets import verdict_box
 from pages._shared.words import OF_ONE, count, percent, plain
 
 _PLAIN = "plain method"
+_CHANGED = "The set was changed since: its test part is another now, so judge them on it by training them again."
 _OF_OTHERS = "test, other photos"  # than those of the newest run
-_BAR = 122  # pixels of a bar with its figure
 _FEW_ROWS = 12  # are shown whole
 _FEW_SECONDS = 9.95
 _SHARES = ("share", "low", "high", "labels", "macro_f1")  # of a score, 0-1
 
 
-def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
+def board(runs: Sequence[Run], named: dict[str, str], dataset: FaceDataset) -> None:
     """Say who wins, and show the tables behind it."""
     tuned = [run for run in runs if run.kind == "finetune"]
     trained = [run for run in runs if run.kind == "pretrain"]
-    networks, others = of_the_newest([score for run in tuned if (score := results.test_score(run, named[run.id]))])
-    classified = [*networks, *others, *plain_of(tuned, {score.run for score in others})]
+    unlike = judged.on_other_photos(tuned)
+    scores = [score for run in tuned if (score := results.test_score(run, named[run.id]))]
+    networks = [score for score in scores if score.run not in unlike]
+    others = [replace(score, split=_OF_OTHERS) for score in scores if score.run in unlike]
+    classified = [*networks, *others, *plain_of(tuned, unlike)]
     recognised = val_rows(trained, named)
     if networks:
-        who_wins(networks, dataset, others=len(others))
+        who_wins(networks, dataset.name, others=len(others), changed=judged.has_changed(dataset, tuned[0]))
         st.subheader("Naming faces, on the test split", anchor=False)
         table(classified, "top-1")
         if seen := seen_before([*networks, *others]):
@@ -50,35 +54,18 @@ def board(runs: Sequence[Run], named: dict[str, str], dataset: str) -> None:
         )
         table(recognised, "k-NN")
     st.download_button(
-        "Download as CSV", as_csv([*classified, *recognised], runs), file_name=f"{dataset}-runs.csv", mime="text/csv",
-        icon=":material/download:", key="compare-csv",
+        "Download as CSV", as_csv([*classified, *recognised], runs), file_name=f"{dataset.name}-runs.csv",
+        mime="text/csv", icon=":material/download:", key="compare-csv",
     )  # fmt: skip
-
-
-def of_the_newest(networks: Sequence[Score]) -> tuple[list[Score], list[Score]]:
-    """Return the networks that were judged on the same test photos as the newest, and those judged on others.
-
-    A set that was corrected or prepared anew has another test part: what was reached on the old one is no rank here.
-    """
-    if not networks:
-        return [], []
-    newest = studio().run(networks[0].run)
-    alike: list[Score] = []
-    others: list[Score] = []
-    for score in networks:
-        # By their number already where the answers are gone.
-        unlike = score.photos != networks[0].photos or judged.on_other_photos(studio().run(score.run), newest)
-        (others if unlike else alike).append(replace(score, split=_OF_OTHERS) if unlike else score)
-    return alike, others
 
 
 # -- in words ----------------------------------------------------------------------------------------------------
 
 
-def who_wins(networks: Sequence[Score], dataset: str, *, others: int = 0) -> None:
+def who_wins(networks: Sequence[Score], dataset: str, *, others: int = 0, changed: bool = False) -> None:
     """Say which network is best on ``test``, whether plain methods beat it, and whether its lead may be chance.
 
-    ``others`` is how many more were judged on other test photos.
+    ``others`` is how many more were judged on other test photos; ``changed`` says that the set has others now.
     """
     ranked = sorted(networks, key=lambda score: -score.share)
     best = ranked[0]
@@ -90,8 +77,8 @@ def who_wins(networks: Sequence[Score], dataset: str, *, others: int = 0) -> Non
         f"named rightly ({percent(best.share)}, 95 % interval {percent(best.low, 0)} to {percent(best.high, 0)}, "
         f"{best.how}, {of_labels(best)})."
     )
-    parts = (first, seen_before([best]), found.said, against_next(ranked), of_many(ranked), of_others(others))
-    verdict_box(found, " ".join(part for part in parts if part))
+    parts = [first, seen_before([best]), found.said, against_next(ranked), of_many(ranked), of_others(others)]
+    verdict_box(found, " ".join([part for part in parts if part] + [_CHANGED] * changed))
 
 
 def seen_before(scores: Sequence[Score]) -> str:
@@ -187,7 +174,8 @@ def told_apart(scores: Sequence[Score]) -> list[Score]:
 
 def table(scores: Sequence[Score], measure: str) -> None:
     """Draw scores as rows, the best first; what is a number sorts as one."""
-    rows = sorted(scores, key=lambda score: (-score.share, score.how == _PLAIN))  # of equals the networks first
+    # Of equals the networks first; last what was judged on other photos.
+    rows = sorted(scores, key=lambda score: (score.split == _OF_OTHERS, -score.share, score.how == _PLAIN))
     by_run = {score.run: studio().run(score.run) for score in rows}
     seconds = {run_id: cost_of(run).seconds for run_id, run in by_run.items()}
     columns: dict[str, list[Any]] = {
@@ -211,7 +199,7 @@ def table(scores: Sequence[Score], measure: str) -> None:
         alt=f"Runs and plain methods by {measure}", placeholder="–",
         column_config={
             "What": st.column_config.TextColumn(width=NAME_WIDTH),
-            measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=_BAR),
+            measure: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=BAR_WIDTH),
             "macro-F1": number(format="%.1f %%", help="Mean F1 over the people, so that each counts alike."),
             "Labels used": number(format="%.0f %%", help="Share of each person's train labels."),
             "Seconds trained": number(format="localized", help="With those of the runs that it began from."),

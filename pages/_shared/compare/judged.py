@@ -1,5 +1,6 @@
 """What classifiers answered on the test photos, photo by photo, and whether two differ by more than chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from facessl import shapes
-from facessl.dataset import open_for
+from facessl.dataset import FaceDataset, open_for
 from facessl.errors import DamagedError
 from facessl.run import Run
 from facessl.significance import McNemar, mcnemar, recall_per_person
@@ -59,10 +60,29 @@ def _read(run_id: str, path: str, changed: int) -> Judged:
     return Judged(faces, labels, answers, tuple(people))
 
 
-def on_other_photos(run: Run, than: Run) -> bool:
-    """Return whether two runs of a set were judged on other test photos; False where their answers are gone."""
-    one, other = judged(run), judged(than)
-    return one is not None and other is not None and not one.same_photos_as(other)
+def on_other_photos(runs: Sequence[Run]) -> set[str]:
+    """Return the ids of the finished fine-tunings of a set that were judged on other test photos than the first.
+
+    A set that was corrected or prepared anew has another test part: what was reached on the old one is no rank beside
+    what was reached on the new. Where answers are gone, the number of photos has to do.
+    """
+    if not runs:
+        return set()
+    first, photos = judged(runs[0]), {run.id: (run.result() or {})["metrics"]["photos"] for run in runs}
+    unlike = {run_id for run_id, number in photos.items() if number != photos[runs[0].id]}
+    for run in runs:
+        one = judged(run)
+        if first is not None and one is not None and not one.same_photos_as(first):
+            unlike.add(run.id)
+    return unlike
+
+
+def has_changed(dataset: FaceDataset, run: Run) -> bool:
+    """Return whether a set's test photos or their people are others now than when a fine-tuning was judged."""
+    one, test = judged(run), dataset.rows("test")
+    if one is None:
+        return len(test) != (run.result() or {})["metrics"]["photos"]
+    return not one.same_photos_as(Judged(test, dataset.labels(test), one.answers, tuple(dataset.people)))
 
 
 def tested(first: Run, second: Run) -> McNemar | None:

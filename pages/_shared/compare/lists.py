@@ -15,6 +15,8 @@ from facessl.run import Run
 from facessl.states import ACTIVE
 from pages._shared.backend import studio
 
+_WITH_NETWORK = ("untrained", "imagenet")  # models whose network is a setting; others bring their own or have none
+_NOT_ASKED = ("pairs", "device", "backbone")  # what may differ without another answer
 _ASKED = ("pairs", "per_fold", "seed")  # settings that say which pairs
 
 
@@ -49,11 +51,13 @@ def lists_of(finished: Sequence[Run]) -> list[PairList]:
 
 
 def _each_once(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Return of evaluations of one list that asked the same model in the same way, its file aside, the first."""
+    """Return of evaluations of one list that asked the same model in the same way the first."""
     kept: list[Run] = []
     asked: list[dict[str, Any]] = []
     for run in runs:
-        recipe = run.config["recipe"] | {"pairs": ""}
+        recipe = {name: value for name, value in run.config["recipe"].items() if name not in _NOT_ASKED}
+        if recipe["model"] in _WITH_NETWORK:
+            recipe["backbone"] = run.config["recipe"]["backbone"]
         if recipe not in asked:
             asked.append(recipe)
             kept.append(run)

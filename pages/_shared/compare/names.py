@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from facessl.run import Run
+from pages._shared.results import NAME_WIDTH
 from pages._shared.words import label
 
-NAME_WIDTH = 228  # pixels of the column of names: a phone shows the first figure beside it
 _LETTER, _BESIDE = 7, 16  # pixels of a character of a name, and of what stands beside a line of them
 _ONE_LINE, _WRAPPED = 42, 72  # pixels: Streamlit wraps text in rows of more than four of its letters only
 _TOLD = 3  # settings that a name may carry

@@ -14,8 +14,8 @@ from pages._shared.backend import studio
 from pages._shared.compare import names as compared
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.compare.lists import PairList, lists_of, missing_rows
-from pages._shared.compare.names import NAME_WIDTH, row_height
-from pages._shared.results import network_of
+from pages._shared.compare.names import row_height
+from pages._shared.results import NAME_WIDTH, network_of
 from pages._shared.run_panel import run_panel
 from pages._shared.whole import with_results
 from pages._shared.widgets import run_name, shown_errors
@@ -66,6 +66,8 @@ def one_list(found: PairList, dataset: FaceDataset) -> None:
     """Show the models that were judged on one list of pairs."""
     scored = (found.runs[0].result() or {})["pairs"]["scored"]
     st.markdown(f"**{count(scored, 'pair')}, {from_where(found)}**")
+    if found.runs[0].config["edits"].get(dataset.name, 0) != len(dataset.edits):
+        st.caption("Judged before the set was changed: its pairs are others now.")
     names = names_of(found.runs)
     table(found, names)
     plain_rows(found, dataset)
@@ -212,7 +214,8 @@ def curves(found: PairList, names: dict[str, str]) -> None:
     rocs = {names[run.id]: (run.result() or {})["roc"] for run in found.runs}
     lines = {name: (roc["far"], roc["tar"]) for name, roc in rocs.items()}
     key = f"{_KEY}-roc-{found.digest}"
-    chart(figures.roc_curves(lines), title=f"ROC, pairs of {found.name}", key=key, name=f"roc {found.name}")
+    title = f"ROC, pairs of {found.name}" if found.brought else f"ROC, pairs {found.name}"
+    chart(figures.roc_curves(lines), title=title, key=key, name=f"roc {found.name}")
 
 
 def notes(judged: Sequence[Run], names: dict[str, str]) -> None:

@@ -7,10 +7,11 @@ import streamlit as st
 
 from facessl.run import Run
 from pages._shared import results
+from pages._shared.compare import judged
 from pages._shared.compare.charts import chart, picture_format
 from pages._shared.compare.cost import cost_of
 from pages._shared.compare.link import one_of, switch
-from pages._shared.compare.names import NAME_WIDTH, NO_WEIGHT, differing, flat, row_height, shown
+from pages._shared.compare.names import NO_WEIGHT, differing, flat, row_height, shown
 from pages._shared.compare.people import two_models
 from pages._shared.words import count, label, plain
 
@@ -68,9 +69,14 @@ def _here(by_id: Collection[str], *choices: list[str] | None) -> list[str] | Non
 
 
 def best_first(runs: Sequence[Run]) -> list[str]:
-    """Return the ids of the runs: fine-tunings by what they reach on test, then pre-trainings, the newest first."""
-    scores = {run.id: score.share for run in runs if run.kind == "finetune" and (score := results.test_score(run))}
-    return [run.id for run in sorted(runs, key=lambda run: -scores.get(run.id, -1.0))]
+    """Return the ids of the runs: fine-tunings by what they reach on test, then pre-trainings, the newest first.
+
+    Last come those that were judged on other test photos than the newest.
+    """
+    tuned = [run for run in runs if run.kind == "finetune"]
+    scores = {run.id: score.share for run in tuned if (score := results.test_score(run))}
+    unlike = judged.on_other_photos(tuned)
+    return [run.id for run in sorted(runs, key=lambda run: (run.id in unlike, -scores.get(run.id, -1.0)))]
 
 
 # -- settings ----------------------------------------------------------------------------------------------------
@@ -101,7 +107,7 @@ def differences(runs: Sequence[Run], named: dict[str, str], kind: str) -> None:
     st.dataframe(
         marked({"Run": called, **columns}), hide_index=True, alt="Settings in which the runs differ",
         height="content" if len(runs) <= 6 else 560, row_height=row_height(called),
-        column_config={"Run": st.column_config.TextColumn(width=NAME_WIDTH)},
+        column_config={"Run": st.column_config.TextColumn(width=results.NAME_WIDTH)},
     )  # fmt: skip
     same = count(len(names) - len(differ), "setting is", "settings are")
     st.caption(f"Coloured: unlike most of these runs, or all where no value leads. {same} the same in all.")
@@ -185,7 +191,10 @@ def cost(picked: Sequence[Run], named: dict[str, str]) -> None:
         figure = figures.cost_against_accuracy(points, title, (best.name, best.share) if best else None)
         paid_in = _COSTS[unit].lower()
         chart(figure, title=f"Right on test by {paid_in}", key="compare-scatter", name=f"accuracy by {paid_in}")
-    st.caption(" ".join(_notes(points, len(tuned), any(c.imagenet for c in paid.values()))))
+    notes = _notes(points, len(tuned), any(c.imagenet for c in paid.values()))
+    if judged.on_other_photos([run for run, _ in tuned]):
+        notes.append("Not all were judged on the same test photos, for the set has changed: these do not compare.")
+    st.caption(" ".join(notes))
 
 
 def _score(run: Run, named: dict[str, str]) -> results.Score | None:

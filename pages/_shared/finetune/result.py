@@ -31,9 +31,10 @@ def show_figures(run: Run) -> None:
         else:
             st.caption(plain(stopped["why"]))
     if refit := result.get("refit"):
+        now, before = percent(refit["val_top1"]), percent(refit["val_top1_before"])
         st.caption(
-            "At the end the classifier was fitted anew on what the network has become: "
-            f"{percent(refit['val_top1'])} instead of {percent(refit['val_top1_before'])} right on "
+            f"At the end the classifier was fitted anew on what the network has become: {now} "
+            f"{'as before' if now == before else f'instead of {before}'}, right on "
             f"{count(refit['val_photos'], 'validation photo')}."
         )
     grid = st.grid(4, min_column_width=175)
@@ -87,7 +88,10 @@ def plain_methods(network: results.Score, run: Run) -> None:
     st.dataframe(
         table, hide_index=True, row_height=44, height="content",
         column_config={
-            "top-1": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
+            "What": st.column_config.TextColumn(width=results.NAME_WIDTH),
+            "top-1": st.column_config.ProgressColumn(
+                format="%.1f %%", min_value=0, max_value=100, width=results.BAR_WIDTH
+            ),
             "macro-F1": number,
         },
         alt="Top-1 on the test photos: the network and the plain methods",
