@@ -33,8 +33,8 @@ def show_figures(run: Run) -> None:
     if refit := result.get("refit"):
         now, before = percent(refit["val_top1"]), percent(refit["val_top1_before"])
         st.caption(
-            f"At the end the classifier was fitted anew on what the network has become: {now} "
-            f"{'as before' if now == before else f'instead of {before}'}, right on "
+            f"At the end the classifier was fitted anew on what the network has become: {now} right "
+            f"{'as before' if now == before else f'instead of {before}'}, on "
             f"{count(refit['val_photos'], 'validation photo')}."
         )
     grid = st.grid(4, min_column_width=175)
