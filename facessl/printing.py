@@ -15,6 +15,8 @@ def as_text(answer: Any) -> str:
             continue  # a curve is for charts
         if key == "notes":
             lines += ["notes:", *value] if value else []
+        elif value == "":
+            continue  # a note that nobody wrote, an error that there is not
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{key}:\n{_table(value)}")
         else:

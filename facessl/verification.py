@@ -189,8 +189,8 @@ def figures(similarity: np.ndarray, same: np.ndarray, folds: Sequence[Fold]) -> 
     }
     for name, far in FARS.items():
         found[f"tar_at_far_{name}"] = tar_at_far(curve, far) if _can_say(different, far) else None
-        if not _can_say(different, far):
-            notes.append(f"Pairs of two people are too few to say a TAR at FAR {100 * far:g} %: {different:,}.")
+    if unsaid := [f"{100 * far:g} %" for far in FARS.values() if not _can_say(different, far)]:
+        notes.append(f"Too few pairs of two people to say a TAR at a FAR of {' or '.join(unsaid)}: {different:,}.")
     found["threshold"] = best_threshold(similarity, same)
     return found, notes
 

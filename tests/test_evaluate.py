@@ -117,7 +117,7 @@ def test_a_result_says_everything(home: Path) -> None:
     assert found["metrics"]["interval"] == "95 %, bootstrap over people"
     assert found["metrics"]["frozen"] is True
     assert found["metrics"]["auc_interval"] is None and any("3 people are too few" in note for note in found["notes"])
-    assert found["metrics"]["tar_at_far_1e-2"] is None and any("too few to say" in note for note in found["notes"])
+    assert found["metrics"]["tar_at_far_1e-2"] is None and any("Too few pairs" in note for note in found["notes"])
     assert (found["pairs"]["scored"], found["pairs"]["same"], found["pairs"]["folds"]) == (36, 18, 3)
     assert found["roc"]["far"][0] == 0 and found["roc"]["tar"][-1] == 1
     assert found["transductive"] == {

@@ -132,7 +132,8 @@ def test_pre_training_alone_is_said_to_recognise(empty_workspace: Path) -> None:
     app = open_page("compare")
     assert not app.exception
     assert app.info[0].value.startswith(
-        "**SimCLR of the tests** recognises faces best: 83.3 % of 6 val photos lie next to the right person (frozen). "
+        "**SimCLR of the tests** recognises faces best of the networks: 83.3 % of 6 val photos lie next to the right "
+        "person (frozen). "
         "The network leads the best plain method, Normalised pixels (50.0 %), by 33.3 points. "
         "With 6 val photos the 95 % intervals overlap, so this is not settled."
     )

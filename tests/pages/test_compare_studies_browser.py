@@ -17,7 +17,7 @@ from tests.tiny import make_set
 pytestmark = pytest.mark.browser
 
 _TEXTS = {"Starts": "nothing", "Shares": "100", "Backbone": "tinyvgg"}
-_NUMBERS = {"Seeds": 1, "Image side in pixels": 32, "Frozen epochs": 1}
+_NUMBERS = {"Number of seeds": 1, "Image side in pixels": 32, "Frozen epochs": 1}
 
 
 @pytest.mark.timeout(300)

@@ -448,6 +448,20 @@ def test_where_no_place_speaks_for_the_name_it_says_so(
     assert all(html.value.count("<img") == 1 for html in app.html if "<img" in html.value)
 
 
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_mistakes_are_shown_without_the_model_that_made_them(empty_workspace: Path, name: str) -> None:
+    tiny_set(empty_workspace)
+    run = finetuned(empty_workspace, "without its model", right=3)
+    (run.path / name).unlink()
+    app = open_page("finetune")
+    app.session_state["finetune-result-next"] = "The worst mistakes"
+    app = app.run()
+    assert not app.exception
+    said = words(app)
+    assert "Where it looked cannot be computed" in said and "Beside each face" not in said
+    assert len([button for button in app.button if (button.key or "").startswith("finetune-worst-")]) == 3
+
+
 def test_where_it_looked_is_computed_once(trained_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     grad_cam = explain.grad_cam

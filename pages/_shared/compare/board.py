@@ -130,8 +130,8 @@ def who_recognises(scores: Sequence[Score]) -> None:
     best = max((score for score in scores if score.how != _PLAIN), key=lambda score: score.share)
     found = results.verdict(best, [s for s in scores if s.how == _PLAIN and s.run == best.run])
     text = (
-        f"**{plain(best.name)}** recognises faces best: {percent(best.share)} of {count(best.photos, 'val photo')} lie "
-        f"next to the right person ({best.how}). {found.said}"
+        f"**{plain(best.name)}** recognises faces best of the networks: {percent(best.share)} of "
+        f"{count(best.photos, 'val photo')} lie next to the right person ({best.how}). {found.said}"
     )
     verdict_box(found, text)
 

@@ -143,9 +143,9 @@ def table(pairs: PairList, names: dict[str, str]) -> None:
     for field, title in _SHARES.items():
         columns[title] = [one[field] if field == "auc" else _hundred(one[field]) for one in metrics]
     columns["Pairs"] = [result["pairs"]["scored"] for _, result in found]
-    columns["From"] = [pairs.name for _ in found]
     columns["Photos learnt from"] = [_seen(result) for _, result in found]
     columns["Names used"] = ["yes" if result["transductive"]["names_used"] else "no" for _, result in found]
+    columns["From"] = [pairs.name for _ in found]
     number = st.column_config.NumberColumn
     st.dataframe(
         columns, hide_index=True, alt="Models by how many pairs they tell right", key=f"{_KEY}-table-{pairs.digest}",

@@ -55,7 +55,8 @@ def overlaid(face: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 def where_it_looked(run: Run, asked: Asked) -> list[np.ndarray] | None:
     """Return where the network looked in each face, (H, W) in 0-1; None while it is computed, or where it cannot be."""
-    changed = (run.path / "model.json").stat().st_mtime_ns
+    card = run.path / "model.json"
+    changed = card.stat().st_mtime_ns if card.exists() else 0
     future = _looking(str(studio().workspace), run.id, changed, asked)
     try:
         future.result(_PATIENCE)

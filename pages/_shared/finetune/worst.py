@@ -23,7 +23,7 @@ def worst_mistakes(run: Run, dataset: FaceDataset, answers: Answers) -> np.ndarr
         return wrong
     st.markdown(
         f"**{len(wrong):,} of {count(len(answers.faces), 'test photo')}** got a wrong name; here those first of which "
-        "the network was surest. Beside each face: what spoke for the wrong name, warmest where it counted most."
+        "the network was surest."
     )
     page = paged(len(wrong), key=f"finetune-worst-page-{run.id}", size=_PAGE)
     shown = wrong[page.start : page.stop]
@@ -32,7 +32,8 @@ def worst_mistakes(run: Run, dataset: FaceDataset, answers: Answers) -> np.ndarr
     for number, place in enumerate(shown):
         with grid.cell():
             _mistake(run, dataset, answers, int(place), None if maps is None else maps[number])
-    st.caption(HOW)
+    if maps is not None:
+        st.caption(f"Beside each face: what spoke for the wrong name, warmest where it counted most. {HOW}")
     return wrong
 
 
