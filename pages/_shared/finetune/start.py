@@ -150,7 +150,7 @@ def stages_of(settings: dict[str, Any]) -> str:
         stages = len(plugin.stages(plugin.Options(**options)))
     except ValidationError:
         return ""
-    return f"{plugin.TITLE} has {count(stages, 'stage')} here."
+    return f"{plugin.TITLE} has {count(stages, 'stage')} here, its first layers counting as one."
 
 
 def groups() -> dict[str, tuple[str, ...]]:
